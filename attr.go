@@ -1,0 +1,236 @@
+package culprit
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// An Attr is one named property of a record, such as upstream or exit_status.
+// The names are listed in docs/formats.md.
+type Attr struct {
+	Key   string
+	Value Value
+}
+
+// Attrs are the attributes of a record in the order in which they were found.
+type Attrs []Attr
+
+type valueType uint8
+
+const (
+	typeString valueType = iota
+	typeInt
+	typeBool
+	typeStrings
+	typeFrame
+)
+
+// A Value is a string, an integer, a boolean, a list of strings or a stack
+// [Frame]. Its zero value is the empty string.
+type Value struct {
+	typ  valueType
+	num  int64
+	str  string
+	list []string
+	fr   *Frame
+}
+
+// A Frame is one call of a stack trace.
+type Frame struct {
+	Function string `json:"function,omitempty"`
+	File     string `json:"file,omitempty"`
+	Line     int    `json:"line,omitempty"`
+	Column   int    `json:"column,omitempty"`
+	Async    bool   `json:"async,omitempty"`
+}
+
+// String makes a string value.
+func String(s string) Value { return Value{str: s} }
+
+// Int makes an integer value.
+func Int(n int64) Value { return Value{typ: typeInt, num: n} }
+
+// Bool makes a boolean value.
+func Bool(b bool) Value {
+	v := Value{typ: typeBool}
+	if b {
+		v.num = 1
+	}
+	return v
+}
+
+// Strings makes a list value.
+func Strings(l []string) Value { return Value{typ: typeStrings, list: l} }
+
+// FrameOf makes a stack frame value.
+func FrameOf(f Frame) Value { return Value{typ: typeFrame, fr: &f} }
+
+// String returns the value as text; a list is joined by commas.
+func (v Value) String() string {
+	switch v.typ {
+	case typeInt:
+		return strconv.FormatInt(v.num, 10)
+	case typeBool:
+		return strconv.FormatBool(v.num == 1)
+	case typeStrings:
+		return strings.Join(v.list, ",")
+	case typeFrame:
+		return v.fr.Function + " (" + v.fr.File + ":" + strconv.Itoa(v.fr.Line) + ":" + strconv.Itoa(v.fr.Column) + ")"
+	}
+	return v.str
+}
+
+// Int returns the value as an integer and whether it is one (a string of
+// digits counts).
+func (v Value) Int() (int64, bool) {
+	switch v.typ {
+	case typeInt, typeBool:
+		return v.num, true
+	case typeString:
+		n, err := strconv.ParseInt(v.str, 10, 64)
+		return n, err == nil
+	}
+	return 0, false
+}
+
+// List returns the strings of a list value, or the string as a list of one.
+func (v Value) List() []string {
+	switch {
+	case v.typ == typeStrings:
+		return v.list
+	case v.typ == typeString && v.str != "":
+		return []string{v.str}
+	}
+	return nil
+}
+
+// Frame returns the frame of a frame value, else nil.
+func (v Value) Frame() *Frame { return v.fr }
+
+// MarshalJSON writes the value as the JSON type that it has.
+func (v Value) MarshalJSON() ([]byte, error) {
+	switch v.typ {
+	case typeInt:
+		return strconv.AppendInt(nil, v.num, 10), nil
+	case typeBool:
+		return strconv.AppendBool(nil, v.num == 1), nil
+	case typeStrings:
+		return json.Marshal(v.list)
+	case typeFrame:
+		return json.Marshal(v.fr)
+	}
+	return json.Marshal(v.str)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (v *Value) UnmarshalJSON(b []byte) error {
+	*v = Value{}
+	if len(b) == 0 {
+		return nil
+	}
+	switch b[0] {
+	case '"':
+		return json.Unmarshal(b, &v.str)
+	case '[':
+		v.typ = typeStrings
+		return json.Unmarshal(b, &v.list)
+	case '{':
+		v.typ, v.fr = typeFrame, new(Frame)
+		return json.Unmarshal(b, v.fr)
+	case 't', 'f':
+		*v = Bool(b[0] == 't')
+		return nil
+	}
+	v.typ = typeInt
+	return json.Unmarshal(b, &v.num)
+}
+
+// Add appends a string attribute unless it is empty.
+func (a *Attrs) Add(key, s string) {
+	if s != "" {
+		*a = append(*a, Attr{key, Value{str: s}})
+	}
+}
+
+// AddInt appends an integer attribute.
+func (a *Attrs) AddInt(key string, n int64) { *a = append(*a, Attr{key, Int(n)}) }
+
+// AddBool appends a boolean attribute.
+func (a *Attrs) AddBool(key string, b bool) { *a = append(*a, Attr{key, Bool(b)}) }
+
+// AddValue appends an attribute of any type.
+func (a *Attrs) AddValue(key string, v Value) { *a = append(*a, Attr{key, v}) }
+
+// Lookup returns the value of key and whether it is there.
+func (a Attrs) Lookup(key string) (Value, bool) {
+	for i := range a {
+		if a[i].Key == key {
+			return a[i].Value, true
+		}
+	}
+	return Value{}, false
+}
+
+// Get returns the value of key as text, "" if it is not there.
+func (a Attrs) Get(key string) string {
+	v, _ := a.Lookup(key)
+	return v.String()
+}
+
+// GetInt returns the value of key as an integer, 0 if it is none.
+func (a Attrs) GetInt(key string) int64 {
+	v, _ := a.Lookup(key)
+	n, _ := v.Int()
+	return n
+}
+
+// Clone returns a copy that shares no memory with a. Keys are constants and
+// stay shared.
+func (a Attrs) Clone() Attrs {
+	if len(a) == 0 {
+		return nil
+	}
+	c := make(Attrs, len(a))
+	for i := range a {
+		c[i] = a[i]
+		v := &c[i].Value
+		v.str = own(v.str)
+		if v.list != nil {
+			l := make([]string, len(v.list))
+			for k, s := range v.list {
+				l[k] = own(s)
+			}
+			v.list = l
+		}
+		if v.fr != nil {
+			f := *v.fr
+			f.Function, f.File = own(f.Function), own(f.File)
+			v.fr = &f
+		}
+	}
+	return c
+}
+
+// MarshalJSON writes the attributes as one object, in order.
+func (a Attrs) MarshalJSON() ([]byte, error) {
+	b := []byte{'{'}
+	for i := range a {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		k, err := json.Marshal(a[i].Key)
+		if err != nil {
+			return nil, err
+		}
+		v, err := a[i].Value.MarshalJSON()
+		if err != nil {
+			return nil, err
+		}
+		b = append(append(append(b, k...), ':'), v...)
+	}
+	return append(b, '}'), nil
+}
+
+// own copies s out of a buffer that may be used again.
+func own(s string) string { return strings.Clone(s) }
