@@ -1,0 +1,14 @@
+// Package parsers turns the lines of a source into records and says what they
+// mean. It opens nothing, starts nothing and logs nothing: the same bytes give
+// the same records, however they are cut into calls.
+//
+// A line passes three stages:
+//
+//   - peel: a [format] takes the envelope off (time, host, program, pid,
+//     severity) and leaves the body; one file a format.
+//   - join: a [rule] says which following bodies of the same program belong to
+//     the same record (a stack trace, an OOM report, a statement over lines).
+//   - parse: a [bodyParser] gives the record its Kind and attributes.
+//
+// [Stream] runs the three in order for one source.
+package parsers
