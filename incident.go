@@ -105,11 +105,13 @@ type Incident struct {
 	Verdict    Verdict `json:"verdict"`
 	Confidence float64 `json:"confidence"` // share of such verdicts that were right on captures, lower bound
 	Tier       Tier    `json:"tier"`
-	Trigger    Link    `json:"trigger"`    // what first took the service down
-	Root       Link    `json:"root"`       // the earliest link that is proven
-	KeepsDown  string  `json:"keeps_down"` // still_broken, gave_up, not_started or ""
-	Initiator  string  `json:"initiator"`  // who ordered a stop or restart
-	KnownTo    string  `json:"known_to"`   // for an inconclusive one, the deepest layer that is proven
+	Right      int     `json:"right,omitempty"`  // how many such verdicts were right on captures,
+	Judged     int     `json:"judged,omitempty"` // of how many; 0 if there is no record
+	Trigger    Link    `json:"trigger"`          // what first took the service down
+	Root       Link    `json:"root"`             // the earliest link that is proven
+	KeepsDown  string  `json:"keeps_down"`       // still_broken, gave_up, not_started or ""
+	Initiator  string  `json:"initiator"`        // who ordered a stop or restart
+	KnownTo    string  `json:"known_to"`         // for an inconclusive one, the deepest layer that is proven
 
 	Causes     []Cause      `json:"causes"`
 	Chain      []ChainLink  `json:"chain"`
@@ -127,6 +129,11 @@ type Failures struct {
 	ByPhase    ByPhase        `json:"by_phase"`
 	PerSecond  []int          `json:"per_second"` // failed requests in each second from Start; longer incidents are binned, see BinSeconds
 	BinSeconds int            `json:"bin_seconds"`
+
+	// PhaseSeries splits PerSecond by phase, under the names that ByPhase has in
+	// JSON; a phase without a failure is left out. Nil if it is not known.
+	PhaseSeries map[string][]int `json:"phase_series,omitempty"`
+	Hosts       []string         `json:"hosts,omitempty"` // what was asked for: a host name, or one with a path prefix; most failures first
 }
 
 // ByPhase counts nginx's failures by what it was doing.
