@@ -37,7 +37,7 @@ type Event struct {
 func NewEvent(r *Record) *Event {
 	return &Event{
 		Kind: r.Kind, Time: r.Time, NotBefore: r.NotBefore, NotAfter: r.NotAfter, Severity: r.Severity,
-		Host: own(r.Host), Process: own(r.Process), PID: r.PID, Unit: own(r.Unit),
+		Host: own(r.Host), Process: own(r.Process), PID: r.PID, Unit: own(r.Unit), Service: own(r.Service), Upstream: PassAddress(r.Attrs.Get("upstream")),
 		Message: own(r.Message), Text: string(r.Text), Attrs: r.Attrs.Clone(), Count: 1,
 		Places: []Place{{Source: own(r.Source), Line: r.LineFrom, LineTo: r.LineTo}},
 	}

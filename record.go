@@ -44,6 +44,7 @@ type Record struct {
 	Process  string // program or syslog identifier
 	PID      int    // 0 if unknown
 	Unit     string // systemd unit
+	Service  string // the program that writes the source, where configuration or the path tells it
 	Message  string // what it says, without its envelope
 
 	Mark Mark
@@ -64,7 +65,7 @@ func (r *Record) Clone() *Record {
 	c.Source = own(r.Source)
 	c.Start.Cursor, c.End.Cursor = own(r.Start.Cursor), own(r.End.Cursor)
 	c.TimeText, c.Host, c.Process = own(r.TimeText), own(r.Host), own(r.Process)
-	c.Unit, c.Message = own(r.Unit), own(r.Message)
+	c.Unit, c.Service, c.Message = own(r.Unit), own(r.Service), own(r.Message)
 	c.Attrs = r.Attrs.Clone()
 	return &c
 }
