@@ -33,7 +33,11 @@ const (
 	stepEnd  step = iota // it begins another record
 	stepJoin             // it belongs to the record
 	stepLast             // it belongs to the record and ends it
+	stepHold             // it belongs to the record if one of the next bodies does (stepJoin or stepLast), else it is handed out again as if it came now
 )
+
+// maxHeld bounds the lines that a record holds by stepHold: what follows is taken as stepEnd.
+const maxHeld = 64
 
 // A rule joins several bodies into one record.
 type rule struct {
