@@ -30,11 +30,11 @@ type bodyParser func(c *clock, e *Envelope, body []byte, r *culprit.Record) bool
 type step uint8
 
 const (
-	stepEnd  step = iota // it begins another record
-	stepJoin             // it belongs to the record
-	stepLast             // it belongs to the record and ends it
-	stepHold             // it belongs to the record if one of the next bodies does (stepJoin or stepLast), else it is handed out again as if it came now
-	stepAside            // it stands between the lines of the record (a firewall's line in an OOM report): it is read as if the record were not there, which stays open
+	stepEnd   step = iota // it begins another record
+	stepJoin              // it belongs to the record
+	stepLast              // it belongs to the record and ends it
+	stepHold              // it belongs to the record if one of the next bodies does (stepJoin or stepLast), else it is handed out again as if it came now
+	stepAside             // it stands between the lines of the record (a firewall's line in an OOM report): it is read as if the record were not there, which stays open
 )
 
 // maxHeld bounds the lines that a record holds by stepHold: what follows is taken as stepEnd.
