@@ -105,7 +105,6 @@ type Incident struct {
 	Verdict    Verdict `json:"verdict"`
 	Confidence float64 `json:"confidence"` // share of such verdicts that were right on captures, lower bound
 	Tier       Tier    `json:"tier"`
-	Record     Tally   `json:"record"`           // how often verdicts of this tier were right on captures
 	Right      int     `json:"right,omitempty"`  // how many such verdicts were right on captures,
 	Judged     int     `json:"judged,omitempty"` // of how many; 0 if there is no record
 	Trigger    Link    `json:"trigger"`          // what first took the service down
@@ -118,12 +117,6 @@ type Incident struct {
 	Chain      []ChainLink  `json:"chain"`
 	RuledOut   []RuledOut   `json:"ruled_out"`
 	Prevention []Prevention `json:"prevention"`
-}
-
-// A Tally is how many of a number of verdicts were right.
-type Tally struct {
-	Right int `json:"right"`
-	Of    int `json:"of"`
 }
 
 // Failures counts what users saw.
