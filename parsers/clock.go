@@ -45,6 +45,7 @@ type clock struct {
 	zone Zone      // for times that state no offset
 	ref  time.Time // an instant near the end of the source, for times without a year; zero if unknown
 	last time.Time // the last time that was read
+	boot time.Time // when the kernel clock was zero; zero if unknown
 }
 
 // wall returns the instant of a wall clock reading without an offset.

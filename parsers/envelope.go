@@ -2,6 +2,7 @@ package parsers
 
 import (
 	"time"
+	"unsafe"
 
 	"culprit"
 )
@@ -11,6 +12,7 @@ import (
 type Envelope struct {
 	Time     time.Time // zero if unknown
 	TimeText string    // as it stands in the line
+	Zoned    bool      // Time is an instant whatever the zone of the source: it states its offset or is an epoch
 	Severity culprit.Severity
 	Host     string
 	Process  string // program or syslog identifier
@@ -24,11 +26,13 @@ type Envelope struct {
 	Format string        // name of the format that peeled the line
 	Body   []byte        // the rest: the message
 	Attrs  culprit.Attrs // attributes that the envelope itself gives; kept by the stream and used again
+
+	buf []byte // where a format that has to decode its line (JSON) puts the body
 }
 
-// reset empties e and keeps its attribute slice.
+// reset empties e and keeps its buffers.
 func (e *Envelope) reset() {
-	*e = Envelope{Severity: culprit.SeverityNone, Attrs: e.Attrs[:0]}
+	*e = Envelope{Severity: culprit.SeverityNone, Attrs: e.Attrs[:0], buf: e.buf[:0]}
 }
 
 // key tells programs in one source apart: lines of different keys never join.
@@ -39,3 +43,34 @@ type key struct {
 }
 
 func (e *Envelope) key() key { return key{e.Host, e.Process, e.PID, e.Prefix} }
+
+// keep makes dst a copy of e whose strings lie in buf, which it returns; the
+// body is left off.
+func (e *Envelope) keep(dst *Envelope, buf []byte) []byte {
+	attrs, own := dst.Attrs[:0], dst.buf
+	*dst = *e
+	dst.Body, dst.Attrs, dst.buf = nil, attrs, own
+	if len(e.Attrs) > 0 {
+		dst.Attrs = append(attrs, e.Attrs.Clone()...)
+	}
+	fields := [...]*string{&dst.TimeText, &dst.Host, &dst.Process, &dst.Unit, &dst.Facility, &dst.Stream, &dst.Prefix}
+	n := 0
+	for _, f := range fields {
+		n += len(*f)
+	}
+	if cap(buf) < n {
+		buf = make([]byte, 0, n+64)
+	}
+	buf = buf[:0]
+	for _, f := range fields {
+		from := len(buf)
+		buf = append(buf, *f...)
+		*f = text(buf[from:])
+	}
+	return buf
+}
+
+// text returns b as a string that shares its memory: valid as long as b is not
+// written to. All strings of envelopes and records are made by it, which is why
+// a record is only valid during the call of emit.
+func text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -2,29 +2,59 @@ package parsers
 
 import "culprit"
 
-// A format knows one way to write log lines. Formats are tried in the order of
-// the list formats, the stream's last one first.
+// A format knows one way to write log lines. There are two sorts.
+//
+// A transport stands around every line, whoever wrote it: syslog, a journal
+// dump, docker, a prefix with the time. Transports may be nested. The others
+// are the program's own way to begin an entry (nginx's error log, a logger):
+// only the first line of an entry has it, and at most one is peeled.
 type format struct {
 	name string
 
+	// first holds the bytes that a line of the format may begin with; "" is any.
+	first string
+
+	// transport says that the envelope stands around every line. What tells
+	// programs apart (the key of an envelope) comes from transports alone.
+	transport bool
+
 	// peel takes the envelope off a line: it fills e (Body, Time, ...) and
-	// reports whether the line is of this format. It must reject quickly.
+	// reports whether the line is of this format. It must reject quickly, and
+	// must leave e as it was when it rejects. In e stands what transports gave.
 	peel func(c *clock, line []byte, e *Envelope) bool
 
 	// sticky says that every record of the format begins with an envelope: a
-	// line that no format peels belongs to the record before it.
+	// line that no format peels and that is no rule's head belongs to the record
+	// before it.
 	sticky bool
 
-	// parse, where set, is the only parser for bodies of this format (an
-	// access log line); else the body parsers are asked.
+	// exact says that no other format peels a line of this one, so that it may be
+	// tried before all others.
+	exact bool
+
+	// parse, where set, is the only parser for bodies of this format (an access
+	// log line); else the body parsers are asked.
 	parse bodyParser
+
+	// rule, where set, is the only rule for records of this format; a format with
+	// parse and without rule has records of one line, unless it is sticky.
+	rule *rule
 }
 
 // A bodyParser gives r its Kind, Message and Attrs from the body of a record
 // (its lines without envelopes, joined by \n) and reports whether it knew it.
-// The stream has set the other fields of r from the envelope of the first line;
-// a parser may correct Severity, PID and Time where the body states them.
+// The stream has set the other fields of r from the envelope of the first line
+// (Message is the whole body); a parser may correct Severity, PID and Time where
+// the body states them. It must leave r as it was when it reports false. Strings
+// of r may alias body.
 type bodyParser func(c *clock, e *Envelope, body []byte, r *culprit.Record) bool
+
+// A body is a bodyParser with the name that Stream.Format gives for records
+// that only it knew.
+type body struct {
+	name  string
+	parse bodyParser
+}
 
 // A step is what a rule makes of the next body of the same program.
 type step uint8
@@ -33,15 +63,12 @@ const (
 	stepEnd   step = iota // it begins another record
 	stepJoin              // it belongs to the record
 	stepLast              // it belongs to the record and ends it
-	stepHold              // it belongs to the record if one of the next bodies does (stepJoin or stepLast), else it is handed out again as if it came now
-	stepAside             // it stands between the lines of the record (a firewall's line in an OOM report): it is read as if the record were not there, which stays open
+	stepMaybe             // it belongs to the record if a later body does (a blank line); else it is a record of its own
+	stepPass              // it is another record, and this one still waits (an unrelated line in between)
 )
 
-// maxHeld bounds the lines that a record holds by stepHold: what follows is taken as stepEnd.
-// Bodies that stand aside count as lines of others (maxAway).
-const maxHeld = 64
-
-// A rule joins several bodies into one record.
+// A rule joins several bodies into one record. The first rule of the list whose
+// head matches is taken.
 type rule struct {
 	name string
 
@@ -49,6 +76,9 @@ type rule struct {
 	head func(e *Envelope, body []byte) bool
 
 	// next decides about the next body of the same program. State, which
-	// starts as 0, is kept for the rule from call to call.
-	next func(e *Envelope, body []byte, state *int) step
+	// starts as 0, is kept for the rule from call to call. Where e.Format names a
+	// format that is no transport the line has an envelope of its own: such lines
+	// end the record without a call, unless enveloped is set.
+	next      func(e *Envelope, body []byte, state *int) step
+	enveloped bool
 }

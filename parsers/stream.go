@@ -1,7 +1,9 @@
 package parsers
 
 import (
+	"bytes"
 	"time"
+	"unicode/utf8"
 
 	"culprit"
 )
@@ -9,10 +11,12 @@ import (
 // Options say how to read one source.
 type Options struct {
 	Source    string    // path or journal, as it goes into the records
-	Format    string    // name of a format, "" to detect it from the content
+	Format    string    // name of a format, "" to detect it from the content; tried first, other lines are still understood
 	Zone      Zone      // for times that state no offset; nil is UTC
 	Ref       time.Time // an instant near the end of the source, for times without a year (a file's mtime); zero if unknown
-	LogFormat string    // text of nginx's log_format, for an access log that uses one
+	Boot      time.Time // when the kernel's clock was zero, for seconds since boot; zero if unknown
+	After     time.Time // the last time before the first line, for a source that is read on ([Stream.Last]); zero if unknown
+	LogFormat []string  // texts of nginx's log_format that an access log may use
 	Service   string    // the program that writes the source, where it is known from configuration or the path
 }
 
@@ -22,7 +26,7 @@ type Line struct {
 	No    int              // its number from 1
 	Start culprit.Position // of its first byte
 	End   culprit.Position // after its newline
-	Mark  culprit.Mark     // what the reader noticed
+	Mark  culprit.Mark     // what the reader noticed; MarkTruncated: the rest of the line follows with the same No
 	Entry *Envelope        // the envelope of a journal entry, nil for a line of a file
 }
 
@@ -32,36 +36,410 @@ const (
 	MaxLines = 4096    // lines of one record
 	MaxBytes = 1 << 20 // bytes of one record
 	maxAway  = 1024    // lines of others after which a record that waits for more is complete
+
+	maxHeldLines = 2 * MaxLines // lines from the first record that waits to the last line
+	maxHeldBytes = 8 * MaxBytes // bytes of all records that wait
 )
 
 // A Stream turns the lines of one source into records. It is not safe for
 // concurrent use.
+//
+// Records of different programs may overlap (the trace of one process between
+// the lines of another's). A record is handed out when no record that began
+// before it is open and when none of those has lines behind its first: so every
+// record lies behind [Stream.Resume] with all of its lines or before it.
 type Stream struct {
-	opts  Options
-	clock clock
+	opts   Options
+	clock  clock
+	access []*format // compiled from Options.LogFormat
+	forced *format   // named by Options.Format
+	only   *body     // named by Options.Format
+
+	env   Envelope       // of the line at hand
+	rec   culprit.Record // the record at hand
+	clean []byte         // the line at hand without terminal colours and NULs
+	last  *format        // exact format of the line before
+	prev  time.Time      // the last time of a record
+	cutNo int            // number of the line whose rest follows, 0 if none
+	lines int            // lines so far
+	end   culprit.Position
+	tally map[string]int // records by format
+
+	queue []*pending // records that wait, in the order of their first lines
+	bytes int        // of their text
+	done  int        // how many at the head of the queue are complete
+	reach int        // the last line of those
+	open  map[key]*pending
+	old   *pending // open records by when they last grew
+	young *pending
+	free  []*pending
 }
 
 // NewStream returns a stream for one source.
 func NewStream(o Options) *Stream {
-	return &Stream{opts: o, clock: clock{zone: o.Zone, ref: o.Ref}}
+	s := &Stream{
+		opts:  o,
+		clock: clock{zone: o.Zone, ref: o.Ref, boot: o.Boot, last: o.After},
+		prev:  o.After,
+		tally: make(map[string]int),
+		open:  make(map[key]*pending),
+	}
+	for _, text := range o.LogFormat {
+		if f := compileLogFormat(text); f != nil {
+			s.access = append(s.access, f)
+		}
+	}
+	if o.Format != "" {
+		if s.forced = formatOf(o.Format); s.forced == nil {
+			for i := range bodies {
+				if bodies[i].name == o.Format {
+					s.only = &bodies[i]
+				}
+			}
+		}
+	}
+	return s
 }
 
 // Push reads one line. Records that are complete are handed to emit in the
 // order of their first lines; a record is only valid during the call of emit.
-func (s *Stream) Push(l Line, emit func(*culprit.Record)) { panic("not written") }
+func (s *Stream) Push(l Line, emit func(*culprit.Record)) {
+	for len(l.Text) > MaxBytes { // the reader gave more at once than a record holds
+		piece := l
+		piece.Text = l.Text[:MaxBytes]
+		piece.Mark |= culprit.MarkTruncated
+		if l.Entry == nil {
+			piece.End.Offset = l.Start.Offset + MaxBytes
+		}
+		s.push(piece, emit)
+		l.Text, l.Start = l.Text[MaxBytes:], piece.End
+	}
+	s.push(l, emit)
+}
+
+func (s *Stream) push(l Line, emit func(*culprit.Record)) {
+	s.lines++
+	s.end = l.End
+	if bytes.IndexByte(l.Text, 0) >= 0 {
+		l.Mark |= culprit.MarkNUL
+	}
+	if !utf8.Valid(l.Text) {
+		l.Mark |= culprit.MarkInvalidUTF8
+	}
+
+	e := &s.env
+	e.reset()
+	if rest := s.cutNo != 0 && s.cutNo == l.No; rest {
+		// The middle of a line says nothing about what it means.
+		if l.Mark&culprit.MarkTruncated == 0 {
+			s.cutNo = 0
+		}
+		s.place(&l, e, l.Text, nil, nil, emit)
+		return
+	}
+	s.cutNo = 0
+	if l.Mark&culprit.MarkTruncated != 0 {
+		s.cutNo = l.No
+	}
+
+	line := s.visible(l.Text, l.Mark)
+	var f *format
+	if l.Entry != nil {
+		attrs, buf := e.Attrs, e.buf
+		*e = *l.Entry
+		e.Attrs, e.buf = append(attrs, l.Entry.Attrs...), buf
+		e.Body = line
+	} else if f = s.quick(line, e); f == nil {
+		s.peel(line, e)
+	}
+	k := e.key()
+	if f != nil {
+		k = key{}
+	}
+
+	if len(s.open) > 0 {
+		s.expire()
+		if p := s.open[k]; p != nil {
+			if p.partial {
+				s.piece(p, &l, e, emit)
+				return
+			}
+			if !e.Partial && f == nil {
+				f = s.inner(e)
+			}
+			switch s.next(p, e, f) {
+			case stepJoin:
+				if s.join(p, &l, e.Body) {
+					s.bound(emit)
+					return
+				}
+			case stepLast:
+				if s.join(p, &l, e.Body) {
+					s.complete(p)
+					s.settle(emit)
+					return
+				}
+			case stepMaybe:
+				if q := s.add(&l, e, e.Body, f); !s.tentative(p, q) {
+					s.complete(p)
+				}
+				s.settle(emit)
+				s.bound(emit)
+				return
+			case stepPass:
+				s.add(&l, e, e.Body, f)
+				s.bound(emit)
+				return
+			case stepEnd:
+				s.complete(p)
+				s.settle(emit)
+			}
+		} else if !e.Partial && f == nil {
+			f = s.inner(e)
+		}
+	} else if !e.Partial && f == nil {
+		f = s.inner(e)
+	}
+	if e.Partial && l.Mark&culprit.MarkTruncated == 0 {
+		p := s.add(&l, e, e.Body, nil)
+		p.partial = true
+		s.wait(p, k, nil)
+		s.bound(emit)
+		return
+	}
+	r := s.head(e, f)
+	if r == nil && (f == nil || !f.sticky) {
+		s.place(&l, e, e.Body, f, nil, emit)
+		return
+	}
+	p := s.add(&l, e, e.Body, f)
+	s.wait(p, k, r)
+	s.bound(emit)
+}
+
+// place hands out a record of one line at once if none waits, and lets it wait
+// its turn if one does.
+func (s *Stream) place(l *Line, e *Envelope, body []byte, f *format, _ *rule, emit func(*culprit.Record)) {
+	if len(s.queue) > 0 {
+		s.add(l, e, body, f)
+		s.settle(emit)
+		s.bound(emit)
+		return
+	}
+	r := &s.rec
+	r.Reset()
+	r.Text, r.Start, r.End, r.LineFrom, r.LineTo, r.Mark = l.Text, l.Start, l.End, l.No, l.No, l.Mark
+	s.parse(r, e, body, f)
+	emit(r)
+}
+
+// visible returns a line as a person would see it: without a carriage return
+// at its end, NULs and terminal colours.
+func (s *Stream) visible(line []byte, m culprit.Mark) []byte {
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		line = line[:n-1]
+	}
+	if m&culprit.MarkNUL != 0 || bytes.IndexByte(line, 0x1b) >= 0 || bytes.Contains(line, rsyslogEscape) {
+		s.clean = appendVisible(s.clean[:0], line)
+		line = s.clean
+	}
+	return line
+}
+
+// quick peels a line of the same exact format as the line before.
+func (s *Stream) quick(line []byte, e *Envelope) *format {
+	if s.last == nil || s.forced != nil || !s.last.peel(&s.clock, line, e) {
+		return nil
+	}
+	e.Format = s.last.name
+	return s.last
+}
+
+// maxLayers bounds how many transports are taken off a line.
+const maxLayers = 4
+
+// peel takes the transports off a line.
+func (s *Stream) peel(line []byte, e *Envelope) {
+	e.Body = line
+	for range maxLayers {
+		if len(e.Body) == 0 || !s.layer(e.Body, e) {
+			return
+		}
+	}
+}
+
+func (s *Stream) layer(line []byte, e *Envelope) bool {
+	if f := s.forced; f != nil && f.transport && e.Format == "" && f.peel(&s.clock, line, e) {
+		e.Format = f.name
+		return true
+	}
+	for _, f := range byFirst[line[0]] {
+		if f.peel(&s.clock, line, e) {
+			e.Format = f.name
+			return true
+		}
+	}
+	return false
+}
+
+// inner takes the program's own envelope off the body of e.
+func (s *Stream) inner(e *Envelope) *format {
+	if len(e.Body) == 0 {
+		return nil
+	}
+	outer, bare := e.Time, e.Format == ""
+	fixed := e.Zoned && !outer.IsZero()
+	e.Zoned = false
+	f := s.program(e)
+	if f == nil {
+		e.Zoned = fixed
+		return nil
+	}
+	e.Format = f.name
+	if fixed && !e.Zoned {
+		// A reading of the clock without a zone adds nothing to an instant.
+		e.Time, e.Zoned = outer, true
+	}
+	if f.exact && bare {
+		s.last = f
+	}
+	return f
+}
+
+func (s *Stream) program(e *Envelope) *format {
+	line := e.Body
+	if f := s.forced; f != nil && !f.transport && f.peel(&s.clock, line, e) {
+		return f
+	}
+	for _, f := range s.access {
+		if f.peel(&s.clock, line, e) {
+			return f
+		}
+	}
+	for _, f := range byFirstInner[line[0]] {
+		if f.peel(&s.clock, line, e) {
+			return f
+		}
+	}
+	return nil
+}
+
+// head returns the rule of the record that a line begins, nil if it cannot go
+// on.
+func (s *Stream) head(e *Envelope, f *format) *rule {
+	if f != nil && (f.rule != nil || f.parse != nil) {
+		if f.rule != nil && f.rule.head(e, e.Body) {
+			return f.rule
+		}
+		return nil
+	}
+	for _, r := range rules {
+		if r.head(e, e.Body) {
+			return r
+		}
+	}
+	return nil
+}
+
+// next decides whether a line belongs to the open record of its program.
+func (s *Stream) next(p *pending, e *Envelope, f *format) step {
+	if p.rule != nil {
+		if f != nil && !p.rule.enveloped {
+			return stepEnd
+		}
+		if st := p.rule.next(e, e.Body, &p.state); st != stepEnd || p.format == nil || !p.format.sticky {
+			return st
+		}
+	}
+	if f != nil || e.Partial || s.head(e, nil) != nil {
+		return stepEnd
+	}
+	return stepJoin
+}
+
+// parse gives r its meaning.
+func (s *Stream) parse(r *culprit.Record, e *Envelope, body []byte, f *format) {
+	r.Source, r.Service = s.opts.Source, s.opts.Service
+	r.Time, r.TimeText, r.Severity = e.Time, e.TimeText, e.Severity
+	r.Host, r.Process, r.PID, r.Unit = e.Host, e.Process, e.PID, e.Unit
+	r.Message = text(body)
+	r.Attrs = append(r.Attrs, e.Attrs...)
+	name := e.Format
+	switch {
+	case f != nil && f.parse != nil:
+		f.parse(&s.clock, e, body, r)
+	case s.only != nil && s.only.parse(&s.clock, e, body, r):
+		name = s.only.name
+	default:
+		if known := parseBody(&s.clock, e, body, r); known != "" && f == nil {
+			name = known
+		}
+	}
+	if name != "" {
+		s.tally[name]++
+	}
+	if r.Time.IsZero() {
+		r.NotBefore = s.prev
+	} else {
+		s.prev = r.Time
+	}
+}
+
+// parseBody asks the body parsers in turn and returns the name of the one that
+// knew the body, "" if none did.
+func parseBody(c *clock, e *Envelope, b []byte, r *culprit.Record) string {
+	for i := range bodies {
+		if bodies[i].parse(c, e, b, r) {
+			return bodies[i].name
+		}
+	}
+	return ""
+}
 
 // Close ends the source: what still waited for more lines is complete.
-func (s *Stream) Close(emit func(*culprit.Record)) { panic("not written") }
+func (s *Stream) Close(emit func(*culprit.Record)) {
+	for s.old != nil {
+		s.complete(s.old)
+	}
+	s.settle(emit)
+}
 
-// Open hands out the records that may still grow, as they would be if the
-// source ended here, and keeps them open.
-func (s *Stream) Open(emit func(*culprit.Record)) { panic("not written") }
+// Open hands out the records that may still grow, and those that have to wait
+// for them, as they would be if the source ended here, and keeps them.
+func (s *Stream) Open(emit func(*culprit.Record)) {
+	if len(s.queue) == 0 {
+		return
+	}
+	clock, prev := s.clock, s.prev
+	for _, p := range s.queue {
+		if !p.absorbed {
+			s.emit(p, emit)
+		}
+	}
+	s.clock, s.prev = clock, prev
+}
 
 // Resume returns the position from which the source has to be read again to
-// get the records that were not emitted yet: the first byte of the first open
-// record, or the end of the last line.
-func (s *Stream) Resume() culprit.Position { panic("not written") }
+// get the records that were not emitted yet: the first byte of the first
+// record that waits, or the end of the last line.
+func (s *Stream) Resume() culprit.Position {
+	if len(s.queue) > 0 {
+		return s.queue[0].start
+	}
+	return s.end
+}
 
-// Format returns the name of the format of most lines so far, "" if no line
+// Last returns the time of the last record before Resume that has one.
+func (s *Stream) Last() time.Time { return s.prev }
+
+// Format returns the name of the format of most records so far, "" if no line
 // was understood.
-func (s *Stream) Format() string { panic("not written") }
+func (s *Stream) Format() string {
+	best, most := "", 0
+	for name, n := range s.tally {
+		if n > most || n == most && name < best {
+			best, most = name, n
+		}
+	}
+	return best
+}

@@ -1,0 +1,71 @@
+package parsers
+
+// rsyslogEscape is how rsyslog writes the escape character (octal).
+var rsyslogEscape = []byte("#033[")
+
+// appendVisible appends line without NULs, terminal sequences (CSI and OSC) and
+// rsyslog's form of them.
+func appendVisible(dst, line []byte) []byte {
+	for i := 0; i < len(line); {
+		b := line[i]
+		switch {
+		case b == 0:
+			i++
+		case b == 0x1b:
+			i += escapeLen(line[i:])
+		case b == '#' && i+4 < len(line) && string(line[i:i+5]) == "#033[":
+			if n := csiLen(line[i+5:]); n > 0 {
+				i += 5 + n
+				continue
+			}
+			dst = append(dst, b)
+			i++
+		default:
+			dst = append(dst, b)
+			i++
+		}
+	}
+	return dst
+}
+
+// escapeLen returns the length of the terminal sequence at the start of b.
+func escapeLen(b []byte) int {
+	if len(b) < 2 {
+		return 1
+	}
+	switch b[1] {
+	case '[':
+		if n := csiLen(b[2:]); n > 0 {
+			return 2 + n
+		}
+		return 2
+	case ']': // OSC: up to BEL or ESC \
+		for i := 2; i < len(b) && i < 512; i++ {
+			if b[i] == 7 {
+				return i + 1
+			}
+			if b[i] == 0x1b && i+1 < len(b) && b[i+1] == '\\' {
+				return i + 2
+			}
+		}
+		return 2
+	case '(', ')':
+		return min(3, len(b))
+	}
+	return 1
+}
+
+// csiLen returns the length of the rest of a control sequence (parameters and
+// the final byte), 0 if it is none.
+func csiLen(b []byte) int {
+	for i := 0; i < len(b) && i < 64; i++ {
+		switch c := b[i]; {
+		case c >= 0x20 && c < 0x40: // parameters and intermediates
+		case c >= 0x40 && c < 0x7f:
+			return i + 1
+		default:
+			return 0
+		}
+	}
+	return 0
+}

@@ -1,0 +1,5 @@
+package parsers
+
+func compileLogFormat(text string) *format { return nil }
+
+var nginxFormats []*format
