@@ -285,6 +285,27 @@ const (
 	// Sample: TCP: out of memory -- consider tuning tcp_mem
 	KindNetExhausted Kind = "net_exhausted"
 
+	// KindFilesExhausted: the machine's limit on open files was reached.
+	//
+	// Sources: kernel.
+	//
+	// Sample: VFS: file-max limit 65536 reached
+	KindFilesExhausted Kind = "files_exhausted"
+
+	// KindPIDsExhausted: a control group may not start more processes.
+	//
+	// Sources: kernel.
+	//
+	// Sample: cgroup: fork rejected by pids controller in /system.slice/shop-api.service
+	KindPIDsExhausted Kind = "pids_exhausted"
+
+	// KindKernelPanic: the kernel died.
+	//
+	// Sources: kernel.
+	//
+	// Sample: Kernel panic - not syncing: Out of memory: system-wide panic_on_oom is enabled
+	KindKernelPanic Kind = "kernel_panic"
+
 	// KindBoot: the kernel started.
 	//
 	// Sources: kernel.
@@ -420,6 +441,13 @@ const (
 	//
 	// Sample: shop-api.service: State 'stop-sigterm' timed out. Killing.
 	KindStopTimeout Kind = "stop_timeout"
+
+	// KindStartTimeout: a unit did not start in time.
+	//
+	// Sources: systemd.
+	//
+	// Sample: shop-api.service: start operation timed out. Terminating.
+	KindStartTimeout Kind = "start_timeout"
 
 	// KindWatchdogTimeout: a unit did not report to its watchdog.
 	//
@@ -873,6 +901,9 @@ var kinds = []Kind{
 	KindSYNFlood,
 	KindConntrackFull,
 	KindNetExhausted,
+	KindFilesExhausted,
+	KindPIDsExhausted,
+	KindKernelPanic,
 	KindBoot,
 	KindStarting,
 	KindStarted,
@@ -892,6 +923,7 @@ var kinds = []Kind{
 	KindOOMDKill,
 	KindKillingProcess,
 	KindStopTimeout,
+	KindStartTimeout,
 	KindWatchdogTimeout,
 	KindSpawnFailed,
 	KindCoredump,
