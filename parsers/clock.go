@@ -44,14 +44,153 @@ func ZoneOf(loc *time.Location) Zone {
 type clock struct {
 	zone Zone      // for times that state no offset
 	ref  time.Time // an instant near the end of the source, for times without a year; zero if unknown
+	boot time.Time // when the kernel's clock was zero; zero if unknown
 	last time.Time // the last time that was read
-	boot time.Time // when the kernel clock was zero; zero if unknown
+
+	day      [10]byte // the last date of the form 2006/01/02, and its seconds since 1970 read as UTC
+	dayStart int64
 }
 
-// wall returns the instant of a wall clock reading without an offset.
+// wall returns the instant of a wall clock reading without an offset; sec is
+// Unix seconds of the same digits read as UTC.
 func (c *clock) wall(sec int64, nsec int) time.Time {
-	if c.zone != nil {
-		sec -= int64(c.zone(sec))
+	if c.zone == nil {
+		return time.Unix(sec, int64(nsec)).UTC()
 	}
-	return time.Unix(sec, int64(nsec)).UTC()
+	off := int64(c.zone(sec))
+	t := sec - off
+	// Where the clock was set back the same readings come twice. A source that
+	// goes back by most of the difference is in the second pass.
+	if last := c.last.Unix(); !c.last.IsZero() && t < last-1200 {
+		if later := int64(c.zone(sec + 3*3600)); later < off && sec-later >= last-60 && sec-later < last+3600 {
+			t = sec - later
+		}
+	}
+	return time.Unix(t, int64(nsec)).UTC()
+}
+
+// yearless returns the instant of a reading that states no year: the latest
+// one that is not after the reference, or without one the nearest to the last
+// time that was read, and the zero time if there is neither.
+func (c *clock) yearless(mo time.Month, day int, sec int64, nsec int) time.Time {
+	switch {
+	case !c.ref.IsZero():
+		for y := c.ref.Year() + 1; y > c.ref.Year()-9; y-- {
+			if day > daysIn(y, mo) {
+				continue // a 29th of February
+			}
+			// Clocks differ and files are copied while they grow: a day of grace.
+			if t := c.wall(civil(y, mo, day)+sec, nsec); !t.After(c.ref.Add(36 * time.Hour)) {
+				return t
+			}
+		}
+	case !c.last.IsZero():
+		var best time.Time
+		for y := c.last.Year() - 1; y <= c.last.Year()+1; y++ {
+			if day > daysIn(y, mo) {
+				continue
+			}
+			if t := c.wall(civil(y, mo, day)+sec, nsec); best.IsZero() || t.Sub(c.last).Abs() < best.Sub(c.last).Abs() {
+				best = t
+			}
+		}
+		return best
+	}
+	return time.Time{}
+}
+
+// sinceBoot returns the instant of a reading of the kernel's clock, the zero
+// time if it is not known when the machine started.
+func (c *clock) sinceBoot(sec, nsec int) time.Time {
+	if c.boot.IsZero() {
+		return time.Time{}
+	}
+	return c.boot.Add(time.Duration(sec)*time.Second + time.Duration(nsec))
+}
+
+// slashTime reads 2006/01/02 15:04:05 at the start of b, the form of nginx's
+// error log, and reports whether it stands there.
+func (c *clock) slashTime(b []byte) (time.Time, bool) {
+	if len(b) < 19 || b[10] != ' ' {
+		return time.Time{}, false
+	}
+	sec, ok := clockDigits(b[11:])
+	if !ok {
+		return time.Time{}, false
+	}
+	if string(b[:10]) != string(c.day[:]) {
+		if b[4] != '/' || b[7] != '/' {
+			return time.Time{}, false
+		}
+		y, ok1 := digits(b[:4])
+		mo, ok2 := digits(b[5:7])
+		d, ok3 := digits(b[8:10])
+		if !ok1 || !ok2 || !ok3 || !validDate(y, mo, d) {
+			return time.Time{}, false
+		}
+		copy(c.day[:], b)
+		c.dayStart = civil(y, time.Month(mo), d)
+	}
+	return c.wall(c.dayStart+int64(sec), 0), true
+}
+
+// clockDigits reads 15:04:05 at the start of b as seconds since midnight.
+func clockDigits(b []byte) (sec int, ok bool) {
+	if len(b) < 8 || b[2] != ':' || b[5] != ':' {
+		return 0, false
+	}
+	for _, i := range [...]int{0, 1, 3, 4, 6, 7} {
+		if b[i]-'0' > 9 {
+			return 0, false
+		}
+	}
+	h, m, s := int(b[0]-'0')*10+int(b[1]-'0'), int(b[3]-'0')*10+int(b[4]-'0'), int(b[6]-'0')*10+int(b[7]-'0')
+	if h > 23 || m > 59 || s > 60 {
+		return 0, false
+	}
+	return h*3600 + m*60 + s, true
+}
+
+// digits reads a number of only digits, at most 18 of them.
+func digits(b []byte) (n int, ok bool) {
+	if len(b) == 0 || len(b) > 18 {
+		return 0, false
+	}
+	for _, c := range b {
+		if c-'0' > 9 {
+			return 0, false
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n, true
+}
+
+// civil returns the Unix seconds of midnight of a date read as UTC.
+func civil(y int, mo time.Month, d int) int64 {
+	if mo <= 2 {
+		y--
+	}
+	era := y / 400
+	yoe := y - era*400
+	mp := (int(mo) + 9) % 12
+	doy := (153*mp+2)/5 + d - 1
+	doe := yoe*365 + yoe/4 - yoe/100 + doy
+	return int64(era*146097+doe-719468) * 86400
+}
+
+func daysIn(y int, mo time.Month) int {
+	switch mo {
+	case time.April, time.June, time.September, time.November:
+		return 30
+	case time.February:
+		if y%4 == 0 && (y%100 != 0 || y%400 == 0) {
+			return 29
+		}
+		return 28
+	}
+	return 31
+}
+
+func validDate(y, mo, d int) bool {
+	return y >= 1970 && y < 2200 && mo >= 1 && mo <= 12 && d >= 1 && d <= daysIn(y, time.Month(mo))
 }

@@ -18,6 +18,11 @@ type format struct {
 	// programs apart (the key of an envelope) comes from transports alone.
 	transport bool
 
+	// indented says that lines which begin with white space and have no envelope
+	// go on the line before (journalctl's short forms print messages of several
+	// lines so).
+	indented bool
+
 	// peel takes the envelope off a line: it fills e (Body, Time, ...) and
 	// reports whether the line is of this format. It must reject quickly, and
 	// must leave e as it was when it rejects. In e stands what transports gave.

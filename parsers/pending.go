@@ -19,6 +19,7 @@ type pending struct {
 	strings    []byte // what env's strings lie in
 
 	open     bool
+	brief    bool       // it only waits for indented lines right behind it
 	partial  bool       // its one line is not whole yet
 	absorbed bool       // it has become part of another record
 	maybe    []*pending // later lines that belong to it if more follow
@@ -143,7 +144,7 @@ func (s *Stream) piece(p *pending, l *Line, e *Envelope, emit func(*culprit.Reco
 	if p.lines+1 > MaxLines || len(p.raw)+1+len(l.Text) > MaxBytes {
 		p.mark |= culprit.MarkTruncated
 		s.complete(p)
-		s.place(l, e, e.Body, nil, nil, emit)
+		s.place(l, e, e.Body, nil, emit)
 		return
 	}
 	p.raw = append(append(p.raw, '\n'), l.Text...)

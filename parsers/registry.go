@@ -1,5 +1,7 @@
 package parsers
 
+import "strings"
+
 // The lists that a stream works with, in the order in which they are tried.
 // They are set in init since parsers may parse what is inside of their bodies.
 var (
@@ -13,18 +15,20 @@ var (
 var byFirst, byFirstInner [256][]*format
 
 func init() {
-	// One line each: the list of a file that has several.
-	for _, l := range [][]*format{
-		textFormats,
+	// One line each: the list of a file.
+	for _, list := range [][]*format{
+		containerFormats,
+		{dmesgFormat},
+		syslogFormats,
 		nginxFormats,
 	} {
-		formats = append(formats, l...)
+		formats = append(formats, list...)
 	}
-	for _, l := range [][]*rule{} {
-		rules = append(rules, l...)
+	for _, list := range [][]*rule{} {
+		rules = append(rules, list...)
 	}
-	for _, l := range [][]body{} {
-		bodies = append(bodies, l...)
+	for _, list := range [][]body{} {
+		bodies = append(bodies, list...)
 	}
 
 	for _, f := range formats {
@@ -33,20 +37,11 @@ func init() {
 			table = &byFirst
 		}
 		for b := range 256 {
-			if f.first == "" || contains(f.first, byte(b)) {
+			if f.first == "" || strings.IndexByte(f.first, byte(b)) >= 0 {
 				table[b] = append(table[b], f)
 			}
 		}
 	}
-}
-
-func contains(s string, b byte) bool {
-	for i := range len(s) {
-		if s[i] == b {
-			return true
-		}
-	}
-	return false
 }
 
 // formatOf returns the format of a name, nil if there is none.

@@ -60,6 +60,7 @@ type Stream struct {
 	clean []byte         // the line at hand without terminal colours and NULs
 	last  *format        // exact format of the line before
 	prev  time.Time      // the last time of a record
+	above *pending       // the record of the line before, which indented lines go on
 	cutNo int            // number of the line whose rest follows, 0 if none
 	lines int            // lines so far
 	end   culprit.Position
@@ -129,12 +130,12 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 
 	e := &s.env
 	e.reset()
-	if rest := s.cutNo != 0 && s.cutNo == l.No; rest {
+	if s.cutNo != 0 && s.cutNo == l.No {
 		// The middle of a line says nothing about what it means.
 		if l.Mark&culprit.MarkTruncated == 0 {
 			s.cutNo = 0
 		}
-		s.place(&l, e, l.Text, nil, nil, emit)
+		s.place(&l, e, l.Text, nil, emit)
 		return
 	}
 	s.cutNo = 0
@@ -157,6 +158,20 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 		k = key{}
 	}
 
+	if p := s.above; p != nil {
+		s.above = nil
+		bare := e.Format == "" && len(line) > 0 && (line[0] == ' ' || line[0] == '\t')
+		if bare && p.open && s.join(p, &l, line) {
+			s.above = p
+			s.bound(emit)
+			return
+		}
+		if p.brief {
+			s.complete(p)
+			s.settle(emit)
+		}
+	}
+
 	if len(s.open) > 0 {
 		s.expire()
 		if p := s.open[k]; p != nil {
@@ -170,6 +185,9 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 			switch s.next(p, e, f) {
 			case stepJoin:
 				if s.join(p, &l, e.Body) {
+					if e.indented {
+						s.above = p
+					}
 					s.bound(emit)
 					return
 				}
@@ -208,18 +226,25 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 		return
 	}
 	r := s.head(e, f)
+	brief := false
 	if r == nil && (f == nil || !f.sticky) {
-		s.place(&l, e, e.Body, f, nil, emit)
-		return
+		if brief = e.indented && s.open[k] == nil; !brief {
+			s.place(&l, e, e.Body, f, emit)
+			return
+		}
 	}
 	p := s.add(&l, e, e.Body, f)
 	s.wait(p, k, r)
+	p.brief = brief
+	if e.indented {
+		s.above = p
+	}
 	s.bound(emit)
 }
 
 // place hands out a record of one line at once if none waits, and lets it wait
 // its turn if one does.
-func (s *Stream) place(l *Line, e *Envelope, body []byte, f *format, _ *rule, emit func(*culprit.Record)) {
+func (s *Stream) place(l *Line, e *Envelope, body []byte, f *format, emit func(*culprit.Record)) {
 	if len(s.queue) > 0 {
 		s.add(l, e, body, f)
 		s.settle(emit)
@@ -270,12 +295,12 @@ func (s *Stream) peel(line []byte, e *Envelope) {
 
 func (s *Stream) layer(line []byte, e *Envelope) bool {
 	if f := s.forced; f != nil && f.transport && e.Format == "" && f.peel(&s.clock, line, e) {
-		e.Format = f.name
+		e.Format, e.indented = f.name, f.indented
 		return true
 	}
 	for _, f := range byFirst[line[0]] {
 		if f.peel(&s.clock, line, e) {
-			e.Format = f.name
+			e.Format, e.indented = f.name, f.indented
 			return true
 		}
 	}
@@ -287,7 +312,7 @@ func (s *Stream) inner(e *Envelope) *format {
 	if len(e.Body) == 0 {
 		return nil
 	}
-	outer, bare := e.Time, e.Format == ""
+	outer, stamp, bare := e.Time, e.TimeText, e.Format == ""
 	fixed := e.Zoned && !outer.IsZero()
 	e.Zoned = false
 	f := s.program(e)
@@ -299,6 +324,9 @@ func (s *Stream) inner(e *Envelope) *format {
 	if fixed && !e.Zoned {
 		// A reading of the clock without a zone adds nothing to an instant.
 		e.Time, e.Zoned = outer, true
+	}
+	if e.ownTime {
+		e.TimeText = stamp
 	}
 	if f.exact && bare {
 		s.last = f
@@ -343,6 +371,9 @@ func (s *Stream) head(e *Envelope, f *format) *rule {
 
 // next decides whether a line belongs to the open record of its program.
 func (s *Stream) next(p *pending, e *Envelope, f *format) step {
+	if e.Partial {
+		return stepEnd
+	}
 	if p.rule != nil {
 		if f != nil && !p.rule.enveloped {
 			return stepEnd
@@ -351,7 +382,7 @@ func (s *Stream) next(p *pending, e *Envelope, f *format) step {
 			return st
 		}
 	}
-	if f != nil || e.Partial || s.head(e, nil) != nil {
+	if f != nil || s.head(e, nil) != nil {
 		return stepEnd
 	}
 	return stepJoin
@@ -381,7 +412,7 @@ func (s *Stream) parse(r *culprit.Record, e *Envelope, body []byte, f *format) {
 	if r.Time.IsZero() {
 		r.NotBefore = s.prev
 	} else {
-		s.prev = r.Time
+		s.prev, s.clock.last = r.Time, r.Time
 	}
 }
 

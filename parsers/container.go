@@ -1,0 +1,282 @@
+package parsers
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// containerFormats are what container runtimes and process runners put around
+// the lines of the programs that they run.
+var containerFormats = []*format{
+	{name: "docker_json", first: "{", transport: true, peel: peelDockerJSON},
+	{name: "cri", first: "12", transport: true, peel: peelCRI},
+	{name: "stamped", first: " 0123456789", transport: true, peel: peelStamped},
+	{name: "kubectl_prefix", first: "[", transport: true, peel: peelKubectl},
+	{name: "prefixed", transport: true, peel: peelPrefixed},
+}
+
+// peelDockerJSON takes a line of Docker's json-file driver:
+//
+//	{"log":"text\n","stream":"stdout","time":"2026-11-22T10:00:00.123456789Z"}
+func peelDockerJSON(c *clock, line []byte, e *Envelope) bool {
+	const head = `{"log":"`
+	if len(line) < len(head)+20 || string(line[:len(head)]) != head {
+		return false
+	}
+	buf, n := appendJSONString(e.buf[:0], line[len(head):])
+	if n == 0 {
+		return false
+	}
+	rest := line[len(head)+n:]
+	stream, ok1 := jsonField(rest, `"stream":"`)
+	at, ok2 := jsonField(rest, `"time":"`)
+	if !ok1 && !ok2 {
+		return false
+	}
+	s := c.scan(at)
+	if ok2 && s.n != len(at) {
+		return false
+	}
+	e.buf = buf
+	e.Time, e.TimeText, e.Zoned = s.t, text(at), s.zoned
+	e.ownTime = true
+	e.Stream = text(stream)
+	whole := len(buf) > 0 && buf[len(buf)-1] == '\n'
+	e.Body = bytes.TrimSuffix(bytes.TrimSuffix(buf, []byte("\n")), []byte("\r"))
+	// Docker cuts lines at 16 KiB; a shorter one without a newline is the last
+	// thing that a program wrote.
+	e.Partial = !whole && len(buf) >= 16<<10-4
+	e.Prefix = e.Stream
+	return true
+}
+
+// jsonField returns the text of a field of a flat JSON object that stands
+// behind name; it has no escapes.
+func jsonField(b []byte, name string) ([]byte, bool) {
+	i := bytes.LastIndex(b, []byte(name))
+	if i < 0 {
+		return nil, false
+	}
+	b = b[i+len(name):]
+	j := bytes.IndexByte(b, '"')
+	if j < 0 {
+		return nil, false
+	}
+	return b[:j], true
+}
+
+// appendJSONString decodes the JSON string whose text begins at b (behind the
+// opening quote) and returns how many bytes it took, closing quote included; 0
+// if it has none.
+func appendJSONString(dst, b []byte) ([]byte, int) {
+	for i := 0; i < len(b); {
+		j := bytes.IndexByte(b[i:], '\\')
+		q := bytes.IndexByte(b[i:], '"')
+		if q < 0 {
+			return dst, 0
+		}
+		if j < 0 || q < j {
+			return append(dst, b[i:i+q]...), i + q + 1
+		}
+		dst = append(dst, b[i:i+j]...)
+		i += j + 1
+		if i >= len(b) {
+			return dst, 0
+		}
+		switch b[i] {
+		case 'n':
+			dst = append(dst, '\n')
+		case 't':
+			dst = append(dst, '\t')
+		case 'r':
+			dst = append(dst, '\r')
+		case 'b':
+			dst = append(dst, '\b')
+		case 'f':
+			dst = append(dst, '\f')
+		case 'u':
+			r, n := escapedRune(b[i+1:])
+			if n == 0 {
+				dst = append(dst, '\\', 'u')
+				break
+			}
+			i += n
+			dst = utf8.AppendRune(dst, r)
+		default:
+			dst = append(dst, b[i])
+		}
+		i++
+	}
+	return dst, 0
+}
+
+// escapedRune reads 001b behind \u, with the second half of a surrogate pair.
+func escapedRune(b []byte) (rune, int) {
+	r, ok := hexQuad(b)
+	if !ok {
+		return 0, 0
+	}
+	if r >= 0xd800 && r < 0xdc00 && len(b) >= 10 && b[4] == '\\' && b[5] == 'u' {
+		if low, ok := hexQuad(b[6:]); ok && low >= 0xdc00 && low < 0xe000 {
+			return 0x10000 + (r-0xd800)<<10 + (low - 0xdc00), 10
+		}
+	}
+	return r, 4
+}
+
+func hexQuad(b []byte) (rune, bool) {
+	if len(b) < 4 {
+		return 0, false
+	}
+	var r rune
+	for _, c := range b[:4] {
+		switch {
+		case c >= '0' && c <= '9':
+			r = r<<4 | rune(c-'0')
+		case c|0x20 >= 'a' && c|0x20 <= 'f':
+			r = r<<4 | rune(c|0x20-'a'+10)
+		default:
+			return 0, false
+		}
+	}
+	return r, true
+}
+
+// peelCRI takes a line of containerd and CRI-O:
+//
+//	2026-11-22T10:00:00.123456789Z stdout F text
+func peelCRI(c *clock, line []byte, e *Envelope) bool {
+	if len(line) < 30 || line[10] != 'T' {
+		return false
+	}
+	i := bytes.IndexByte(line[:min(len(line), 40)], ' ')
+	if i < 20 || i+9 > len(line) {
+		return false
+	}
+	rest := line[i+1:]
+	if len(rest) < 8 || rest[6] != ' ' || string(rest[:6]) != "stdout" && string(rest[:6]) != "stderr" {
+		return false
+	}
+	flag := rest[7]
+	if flag != 'F' && flag != 'P' || len(rest) > 8 && rest[8] != ' ' && rest[8] != ':' {
+		return false
+	}
+	s := c.scan(line[:i])
+	if s.n != i || !s.zoned {
+		return false
+	}
+	e.Time, e.TimeText, e.Zoned = s.t, text(line[:i]), true
+	e.Stream = text(rest[:6])
+	e.Prefix = e.Stream
+	e.Partial = flag == 'P'
+	e.Body = nil
+	if j := bytes.IndexByte(rest[7:], ' '); j >= 0 {
+		e.Body = rest[7+j+1:]
+	}
+	return true
+}
+
+// peelStamped takes a time that a runner puts before every line: PM2's
+// log_date_format, which a colon follows; docker logs -t and kubectl logs
+// --timestamps, which are told from a program's own time by their nanoseconds.
+func peelStamped(c *clock, line []byte, e *Envelope) bool {
+	from := 0
+	for from < len(line) && from < 8 && line[from] == ' ' {
+		from++
+	}
+	b := line[from:]
+	if len(b) < 20 || b[0]-'0' > 9 || b[1]-'0' > 9 {
+		return false
+	}
+	s := c.scan(b)
+	if s.n < 16 || !s.clock {
+		return false
+	}
+	rest := b[s.n:]
+	switch {
+	case len(rest) >= 1 && rest[0] == ':' && (len(rest) == 1 || rest[1] == ' '):
+		e.Body = trimSpace(rest[1:])
+	case nanoseconds(b[:s.n]) && (len(rest) == 0 || rest[0] == ' ' || rest[0] == '\t'):
+		for len(rest) > 0 && rest[0] == ' ' && len(rest) > 1 && rest[1] == ' ' && len(rest) < 3 {
+			rest = rest[1:]
+		}
+		e.Body = rest
+		if len(rest) > 0 {
+			e.Body = rest[1:]
+		}
+		// Two spaces stand behind a time without a zone in some dumps.
+		if !s.zoned && len(e.Body) > 0 && e.Body[0] == ' ' && len(e.Body) > 1 && e.Body[1] != ' ' {
+			e.Body = e.Body[1:]
+		}
+	default:
+		return false
+	}
+	e.Time, e.TimeText, e.Zoned = s.t, text(b[:s.n]), s.zoned
+	return true
+}
+
+// nanoseconds reports whether a time has a fraction of 7 to 9 digits.
+func nanoseconds(b []byte) bool {
+	i := bytes.IndexByte(b, '.')
+	if i < 0 {
+		return false
+	}
+	n := digitsLen(b[i+1:])
+	return n >= 7 && n <= 9
+}
+
+// peelKubectl takes [pod/NAME/CONTAINER] of kubectl logs --prefix.
+func peelKubectl(_ *clock, line []byte, e *Envelope) bool {
+	if len(line) < 8 || string(line[:5]) != "[pod/" {
+		return false
+	}
+	i := bytes.IndexByte(line[:min(len(line), 400)], ']')
+	if i < 0 || i+1 < len(line) && line[i+1] != ' ' {
+		return false
+	}
+	e.Prefix = text(line[1:i])
+	e.Body = trimSpace(line[i+1:])
+	return true
+}
+
+// peelPrefixed takes the name that docker compose, foreman or pm2 logs put
+// before a line:
+//
+//	api-1      | text
+//	10:00:01 web.1   | text
+//	0|shop-api | text
+func peelPrefixed(_ *clock, line []byte, e *Envelope) bool {
+	b := line
+	if len(b) > 10 && b[2] == ':' && b[8] == ' ' {
+		if _, ok := clockDigits(b); ok {
+			b = b[9:]
+		}
+	}
+	i := 0
+	if n := digitsLen(b); n > 0 && n < 5 && n+1 < len(b) && b[n] == '|' && b[n+1] != '|' && b[n+1] != ' ' {
+		i = n + 1 // pm2's id of the app
+	}
+	letter := false
+	for i < len(b) && (isWord(b[i]) || b[i] == '-' || b[i] == '.' || b[i] == '/' || b[i] == ':') {
+		letter = letter || isLetter(b[i])
+		if i++; i > 128 {
+			return false
+		}
+	}
+	name := b[:i]
+	for i < len(b) && b[i] == ' ' {
+		i++
+	}
+	if !letter || i >= len(b) || b[i] != '|' || i == len(name) || i+1 < len(b) && b[i+1] != ' ' {
+		return false
+	}
+	// A nested runner's name goes on from the outer one.
+	if e.Prefix != "" && e.Format == "prefixed" {
+		name = line[:0]
+	}
+	if len(name) > 0 {
+		e.Prefix = text(name)
+	}
+	e.Body = trimSpace(b[i+1:])
+	return true
+}

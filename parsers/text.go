@@ -1,3 +1,0 @@
-package parsers
-
-var textFormats []*format
