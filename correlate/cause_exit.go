@@ -1,0 +1,105 @@
+package correlate
+
+import (
+	"time"
+
+	"culprit"
+)
+
+var causeNativeCrash = cause{culprit.VerdictNativeCrash, func(x *exam, r *run) *lastWords {
+	f := r.fate()
+	switch f.signal {
+	case "SIGSEGV", "SIGBUS", "SIGILL", "SIGFPE", "SIGABRT", "SIGTRAP", "SIGSYS":
+	default:
+		return nil
+	}
+	w := &lastWords{evidence: []*culprit.Event{r.exit}, joined: "unit", entity: r.entity() + " died of " + f.signal,
+		terms: []culprit.Term{term("crash_signal", 4, "ended by "+f.signal)}}
+	for _, e := range x.segfault {
+		if int(e.Attrs.GetInt("victim_pid")) == r.pid && r.pid > 1 || e.PID == r.pid && r.pid > 1 {
+			w.evidence = append([]*culprit.Event{e}, w.evidence...)
+			w.joined = "pid"
+		}
+	}
+	return w
+}}
+
+// causeKilled: a signal that nobody in the logs accounts for. It is only said
+// where the kernel's log was read around the exit: else it may have been the
+// OOM killer.
+var causeKilled = cause{culprit.VerdictKilled, func(x *exam, r *run) *lastWords {
+	f := r.fate()
+	switch f.signal {
+	case "SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGXCPU", "SIGPIPE":
+	default:
+		return nil
+	}
+	w := &lastWords{evidence: []*culprit.Event{r.exit}, joined: joinByManager(r), entity: r.entity() + " died of " + f.signal,
+		terms: []culprit.Term{term("signal_only", 3, "ended by "+f.signal+", and no line says who sent it")}}
+	if f.signal == "SIGKILL" && !x.coverage.kernel(r.exitTime()) {
+		w.missing = "the kernel's log"
+	}
+	return w
+}}
+
+var causeExited = cause{culprit.VerdictExited, func(x *exam, r *run) *lastWords {
+	f := r.fate()
+	how := "exited"
+	if f.status >= 0 {
+		how = "exited with status " + itoa(f.status)
+	}
+	w := &lastWords{evidence: []*culprit.Event{r.exit}, joined: joinByManager(r), entity: r.entity() + " " + how,
+		terms: []culprit.Term{term("exit_only", 2, how+", and said nothing before")}}
+	if !x.coverage.words(r) {
+		w.missing = "the output of " + r.service.name
+	}
+	return w
+}}
+
+func joinByManager(r *run) string {
+	if r.service.manager == "systemd" {
+		return "unit"
+	}
+	return "program"
+}
+
+// coverage knows which classes of sources were read, and when.
+type coverage struct {
+	kernelSpans []span
+	gaps        []culprit.Gap
+	suppressed  []*culprit.Event
+}
+
+// A span is a stretch that a source covers.
+type span struct{ from, to time.Time }
+
+// around is how far from an exit a source must reach to count as covering it.
+const around = 5 * time.Second
+
+func (c *coverage) kernel(at time.Time) bool {
+	for _, s := range c.kernelSpans {
+		if !at.Before(s.from.Add(-around)) && !at.After(s.to.Add(around)) {
+			return true
+		}
+	}
+	return false
+}
+
+// words reports whether the output of a run's process was read: it said
+// anything in this or another life, and nothing of it was suppressed.
+func (c *coverage) words(r *run) bool {
+	for _, e := range c.suppressed {
+		if within(e.Time, r.exitTime(), time.Minute, 10*time.Second) && (e.Unit == "" || unitName(e.Unit) == r.service.unit) {
+			return false
+		}
+	}
+	if len(r.said) > 0 || len(r.service.untimed) > 0 {
+		return true
+	}
+	for _, o := range r.service.runs {
+		if len(o.said) > 0 {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,110 @@
+package correlate
+
+import (
+	"strings"
+	"time"
+
+	"culprit"
+)
+
+// The kernel's kill line may stand up to 30 s before the manager notices the
+// exit (a process at its limit dies slowly, a shell between them reports late),
+// and up to 5 s behind it: journald reads kernel lines late under pressure.
+const (
+	oomBefore = 30 * time.Second
+	oomAfter  = 5 * time.Second
+)
+
+var causeOOMKill = cause{culprit.VerdictOOMKill, func(x *exam, r *run) *lastWords {
+	if r.fate().clean && r.order != nil {
+		return nil
+	}
+	at := r.exitTime()
+	for _, e := range x.oomKills {
+		if !within(e.Time, at, oomBefore, oomAfter) {
+			continue
+		}
+		how := x.victim(e, r)
+		if how == "" {
+			continue
+		}
+		w := &lastWords{evidence: []*culprit.Event{e}, joined: how}
+		w.entity = r.service.name + " / " + e.Attrs.Get("comm") + " / pid " + e.Attrs.Get("victim_pid")
+		w.terms = append(w.terms, term("kernel_kill_line", 5, "the kernel says whom it killed"), term("same_"+how, 4, "killed and exited share the "+how))
+		for _, s := range r.service.events {
+			if (s.Kind == culprit.KindUnitOOMKill || s.Kind == culprit.KindFailedResult && s.Attrs.Get("result") == "oom-kill") && within(s.Time, at, oomBefore, oomAfter) {
+				w.evidence = append(w.evidence, s)
+				w.terms = append(w.terms, term("systemd_agrees", 1, "systemd saw the kill in the unit's cgroup"))
+			}
+		}
+		w.evidence = append(w.evidence, r.exit)
+		return w
+	}
+	// systemd counts the kills of a cgroup itself: without the kernel's line
+	// this says that the unit lost a process to it, not which one.
+	for _, s := range r.service.events {
+		if s.Kind == culprit.KindUnitOOMKill && within(s.Time, at, oomBefore, oomAfter) || s.Kind == culprit.KindOOMKilled && within(s.Time, at, oomBefore, oomAfter) {
+			return &lastWords{evidence: []*culprit.Event{s, r.exit}, joined: "unit",
+				terms: []culprit.Term{term("manager_saw_oom", 4, "the unit's cgroup counted a kill")}}
+		}
+	}
+	return nil
+}}
+
+// victim says how a kill line names the process of a run, "" if it does not.
+func (x *exam) victim(e *culprit.Event, r *run) string {
+	pid := int(e.Attrs.GetInt("victim_pid"))
+	if pid > 1 && pid == r.pid {
+		return "pid"
+	}
+	unit := victimUnit(e)
+	if unit == "" {
+		if pid > 1 && r.service.pids[pid] && x.services.byPID(pid, e.Time) == r.service {
+			return "pid"
+		}
+		return ""
+	}
+	if unit == r.service.name || unit == r.service.unit && r.service.manager == "systemd" {
+		if r.pid > 1 && pid > 1 && r.pid != pid && x.otherRun(r, pid) {
+			return ""
+		}
+		return "unit"
+	}
+	if r.service.manager == "docker" && strings.Contains(e.Attrs.Get("task_memcg"), r.service.name) {
+		return "unit"
+	}
+	return ""
+}
+
+// otherRun reports whether a pid belongs to another life of the same service.
+func (x *exam) otherRun(r *run, pid int) bool {
+	o := r.service.runOf(pid)
+	return o != nil && o != r
+}
+
+// victimUnit returns the unit in the victim's cgroup path.
+func victimUnit(e *culprit.Event) string {
+	if u := e.Attrs.Get("victim_unit"); u != "" {
+		return unitName(u)
+	}
+	path := e.Attrs.Get("task_memcg")
+	if path == "" {
+		path = e.Attrs.Get("oom_memcg")
+	}
+	for _, p := range strings.Split(path, "/") {
+		if strings.HasSuffix(p, ".service") {
+			return unitName(p)
+		}
+	}
+	return ""
+}
+
+var causeOOMD = cause{culprit.VerdictOOMKill, func(x *exam, r *run) *lastWords {
+	for _, e := range x.oomd {
+		if within(e.Time, r.exitTime(), oomBefore, oomAfter) && strings.Contains(e.Attrs.Get("cgroup")+" ", "/"+r.service.unit+".service") {
+			return &lastWords{evidence: []*culprit.Event{e, r.exit}, joined: "unit",
+				terms: []culprit.Term{term("oomd_kill_line", 5, "systemd-oomd says which cgroup it killed")}}
+		}
+	}
+	return nil
+}}

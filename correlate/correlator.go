@@ -1,0 +1,180 @@
+package correlate
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"culprit"
+)
+
+// maxEvents bounds the events that are kept one by one. Failures of requests
+// are counted, not kept; what comes behind the bound is dropped and told as a
+// gap.
+const maxEvents = 200_000
+
+// A Correlator collects what the logs say. It is not safe for concurrent use.
+type Correlator struct {
+	topo    *topology
+	traffic *traffic
+	events  []*culprit.Event
+	dropped int
+	cover   map[string]*sourceCover
+	gaps    []culprit.Gap
+	newest  time.Time
+}
+
+// sourceCover is what one source can prove.
+type sourceCover struct {
+	first, last time.Time
+	system      bool // the kernel's or pid 1's entries stand in it
+}
+
+// New returns a correlator for one machine.
+func New(t culprit.Topology) *Correlator {
+	topo := newTopology(t)
+	return &Correlator{topo: topo, traffic: newTraffic(topo), cover: map[string]*sourceCover{}}
+}
+
+// Add takes a record. It keeps nothing of it.
+func (c *Correlator) Add(r *culprit.Record) {
+	if !r.Time.IsZero() {
+		s := c.cover[r.Source]
+		if s == nil {
+			s = &sourceCover{first: r.Time, last: r.Time}
+			c.cover[strings.Clone(r.Source)] = s
+		}
+		if r.Time.Before(s.first) {
+			s.first = r.Time
+		}
+		if r.Time.After(s.last) {
+			s.last = r.Time
+			if r.Time.After(c.newest) {
+				c.newest = r.Time
+			}
+		}
+		if !s.system && (r.Process == "kernel" || r.Process == "systemd") {
+			s.system = true
+		}
+	}
+	switch r.Kind {
+	case "", culprit.KindConsumed, culprit.KindBufferedToDisk, culprit.KindSupervisorInfo, culprit.KindDeprecationWarning:
+	case culprit.KindHTTPRequest, culprit.KindHTTP5xx, culprit.KindHTTPClientClosed:
+		c.traffic.addAccess(r)
+	case culprit.KindUpstreamConnectFailed, culprit.KindUpstreamReset, culprit.KindUpstreamPrematureClose, culprit.KindUpstreamTimeout,
+		culprit.KindUpstreamNoLive, culprit.KindUpstreamSSLFailed, culprit.KindUpstreamHeaderTooBig, culprit.KindUpstreamBadResponse, culprit.KindResolveFailed:
+		c.traffic.addError(r)
+	case culprit.KindRateLimited:
+		c.traffic.addLimited(r)
+	case culprit.KindAppLog:
+		// Only warnings and worse may prove something later; the rest is traffic.
+		if r.Severity >= 0 && r.Severity <= culprit.SeverityWarning {
+			c.keep(r)
+		}
+	default:
+		c.keep(r)
+	}
+}
+
+func (c *Correlator) keep(r *culprit.Record) {
+	if len(c.events) >= maxEvents {
+		c.dropped++
+		return
+	}
+	c.events = append(c.events, culprit.NewEvent(r))
+}
+
+// AddGap takes a stretch for which evidence is missing.
+func (c *Correlator) AddGap(g culprit.Gap) { c.gaps = append(c.gaps, g) }
+
+// Newest returns the latest time of any record, zero if none had one.
+func (c *Correlator) Newest() time.Time { return c.newest }
+
+// Covered reports whether nginx's logs were read: without them nobody can tell
+// whether requests failed.
+func (c *Correlator) Covered() bool {
+	return c.traffic.to != 0 || len(c.traffic.errors) > 0
+}
+
+// analysis is one look at everything that was added.
+type analysis struct {
+	topo     *topology
+	traffic  *traffic
+	services *services
+	exam     *exam
+	coverage *coverage
+	now      time.Time
+}
+
+// Report says what the records mean as of now: the present of a machine that
+// still runs, or the time of the last record of logs that someone sent.
+func (c *Correlator) Report(now time.Time) *culprit.Report {
+	events := make([]*culprit.Event, len(c.events))
+	for i, e := range c.events { // merging joins places and fills in: work on copies
+		o := *e
+		o.Places = slices.Clone(e.Places)
+		o.Attrs = slices.Clone(e.Attrs)
+		events[i] = &o
+	}
+	events = merge(events)
+	a := &analysis{topo: c.topo, traffic: c.traffic, services: newServices(c.topo), coverage: &coverage{gaps: c.gaps}, now: now}
+	a.services.load(events)
+	for _, s := range a.services.list {
+		s.trace()
+	}
+	a.exam = &exam{services: a.services, coverage: a.coverage}
+	a.exam.sort(events)
+	for _, s := range c.cover {
+		if s.system {
+			a.coverage.kernelSpans = append(a.coverage.kernelSpans, span{s.first, s.last})
+		}
+	}
+	for _, e := range events {
+		if e.Kind == culprit.KindJournalSuppressed {
+			a.coverage.suppressed = append(a.coverage.suppressed, e)
+		}
+	}
+	rep := &culprit.Report{Version: 1, Sources: []culprit.SourceInfo{}, Gaps: append([]culprit.Gap{}, c.gaps...), Notices: []culprit.Notice{}, Incidents: []*culprit.Incident{}}
+	for _, e := range a.coverage.suppressed {
+		rep.Gaps = append(rep.Gaps, culprit.Gap{Source: place(e), From: timeOf(e.Time), To: timeOf(e.Time), Reason: firstLine(e.Message, 160),
+			Remedy: "set RateLimitBurst=0 in /etc/systemd/journald.conf"})
+	}
+	if c.dropped > 0 {
+		rep.Gaps = append(rep.Gaps, culprit.Gap{Source: "", Reason: plural(c.dropped, "event") + " behind the bound of " + itoa(maxEvents) + " were not looked at", Remedy: "narrow the window with --since and --until"})
+	}
+	outages, retried := c.traffic.outages()
+	for _, o := range outages {
+		if o.small {
+			rep.Notices = append(rep.Notices, smallNotice(o))
+			continue
+		}
+		rep.Incidents = append(rep.Incidents, a.incident(a.find(o)))
+	}
+	for _, l := range retried {
+		rep.Notices = append(rep.Notices, retriedNotice(l))
+	}
+	return rep
+}
+
+// smallNotice tells of failures below the floor.
+func smallNotice(o *outage) culprit.Notice {
+	n := culprit.Notice{Kind: "few_failures", Entity: strings.Join(upstreamsOf(o.lane), ", "), Time: timeOf(o.start),
+		Text: plural(o.counts.Failed, "request") + " failed, too few for an incident", Evidence: []culprit.Evidence{}}
+	for _, e := range o.samples {
+		n.Evidence = append(n.Evidence, evidenceOf(e, "effect"))
+	}
+	return n
+}
+
+// retriedNotice tells of failures that no user felt.
+func retriedNotice(l *lane) culprit.Notice {
+	n := culprit.Notice{Kind: "retried", Entity: strings.Join(upstreamsOf(l), ", "),
+		Text: plural(l.nRetried, "failure") + " of an upstream were hidden from users: nginx asked the next server", Evidence: []culprit.Evidence{}}
+	for _, e := range l.retried {
+		if n.Time == nil {
+			n.Time = timeOf(e.Time)
+		}
+		n.Evidence = append(n.Evidence, evidenceOf(e, "effect"))
+	}
+	return n
+}

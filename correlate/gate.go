@@ -1,0 +1,333 @@
+package correlate
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"culprit"
+)
+
+// How far an exit may stand from the failures that it explains. A process at
+// its limit stalls before it dies; whoever is refused comes later.
+const (
+	stallBefore = 15 * time.Second // failures may begin this much before the exit
+	downSlack   = 3 * time.Second  // and end this much after it serves again
+)
+
+// A downtime is a stretch in which a service did not serve: from the exit or
+// the order that began it, over starts that failed, until it is back.
+type downtime struct {
+	service *service
+	ended   []*run    // the runs that ended in it, in order
+	from    time.Time // the first exit or order
+	to      time.Time // when it served again; zero if not in these logs
+	back    *run      // the run that served again
+}
+
+// downtimes cuts the runs of a service at the moments where it served.
+func (v *service) downtimes(l *lane, t *traffic) []*downtime {
+	var all []*downtime
+	var d *downtime
+	for i, r := range v.runs {
+		if r.exit == nil {
+			if d != nil {
+				d.to, d.back = r.servedFrom(), r
+				d = nil
+			}
+			continue
+		}
+		if d != nil && v.servedBetween(r, d.last().exitTime(), l) {
+			d.to, d.back = r.servedFrom(), r
+			d = nil
+		}
+		if d == nil {
+			d = &downtime{service: v, from: r.end()}
+			all = append(all, d)
+		}
+		d.ended = append(d.ended, v.runs[i])
+	}
+	return all
+}
+
+func (d *downtime) last() *run { return d.ended[len(d.ended)-1] }
+
+// servedFrom is when a run says that it serves, or when it was started.
+func (r *run) servedFrom() time.Time {
+	switch {
+	case r.ready != nil:
+		return r.ready.Time
+	case r.start != nil:
+		return r.start.Time
+	case len(r.said) > 0:
+		return r.said[0].Time
+	}
+	return time.Time{}
+}
+
+// servedBetween reports whether a run that ended had served: requests were
+// answered in it, or it said that it listens. That a manager counts it as
+// running proves nothing: a crash may be slower than startsecs.
+func (v *service) servedBetween(r *run, after time.Time, l *lane) bool {
+	end := r.end()
+	if n := l.answered.between(after.Unix()+1, end.Unix()-1); n > 0 && len(l.upstreams) <= 1 {
+		return true
+	}
+	if r.ready == nil || r.ready.Kind != culprit.KindAppStarted {
+		return false
+	}
+	// It listened; whether it served shows in the traffic, if there was any.
+	return end.Sub(r.ready.Time) > 2*time.Second || len(l.answered.sec) == 0
+}
+
+// overlap measures how much of an outage a downtime covers, and whether it can
+// explain its beginning.
+func (d *downtime) overlap(o *outage) (time.Duration, bool) {
+	from, to := d.from.Add(-stallBefore), d.to
+	if to.IsZero() {
+		to = o.end.Add(time.Hour)
+	}
+	to = to.Add(downSlack)
+	if from.After(o.end) || to.Before(o.start) {
+		return 0, false
+	}
+	lo, hi := o.start, o.end
+	if from.After(lo) {
+		lo = from
+	}
+	if to.Before(hi) {
+		hi = to
+	}
+	return hi.Sub(lo) + 1, !d.from.After(o.start.Add(stallBefore))
+}
+
+// A finding is what the gates make of one outage.
+type finding struct {
+	outage   *outage
+	downs    []*downtime // of the services behind the lane, the one that explains most first
+	verdict  culprit.Verdict
+	words    *lastWords // behind the verdict
+	run      *run       // whose end carries the verdict
+	trigger  *run       // whose end began it
+	service  *service
+	keeps    string
+	knownTo  string
+	remedy   string // for an inconclusive one: what to read or enable
+	missing  string
+	root     *culprit.Event // the change behind it
+	rootKind string
+	others   []*lastWords // further causes that passed
+	local    bool
+}
+
+// find passes an outage through the gates.
+func (c *analysis) find(o *outage) *finding {
+	f := &finding{outage: o}
+	addrs := c.addresses(o.lane)
+	cands := c.services.serving(addrs)
+	byConfig := len(cands) > 0
+	if len(cands) == 0 {
+		cands = c.services.byNearExit(o)
+	}
+	var best time.Duration
+	for _, v := range cands {
+		for _, d := range v.downtimes(o.lane, c.traffic) {
+			ov, begins := d.overlap(o)
+			if ov <= 0 || !begins {
+				continue
+			}
+			f.downs = append(f.downs, d)
+			_ = best
+		}
+	}
+	c.order(f)
+	if len(f.downs) > 0 && !c.contradicted(f) {
+		c.fromExit(f, byConfig)
+	} else {
+		f.downs = nil
+		c.withoutExit(f, cands)
+	}
+	if f.service == nil && len(cands) > 0 && byConfig {
+		f.service = cands[0]
+	}
+	c.findRoot(f)
+	return f
+}
+
+// order puts the downtime that completes the outage first: of the servers of a
+// group, users fail only when the last one goes.
+func (c *analysis) order(f *finding) {
+	o := f.outage
+	slices.SortStableFunc(f.downs, func(a, b *downtime) int {
+		da, db := a.from.Sub(o.start).Abs(), b.from.Sub(o.start).Abs()
+		ova, _ := a.overlap(o)
+		ovb, _ := b.overlap(o)
+		if half := (o.end.Sub(o.start) + 1) / 2; (ova >= half) != (ovb >= half) {
+			if ova >= half {
+				return -1
+			}
+			return 1
+		}
+		switch {
+		case da < db:
+			return -1
+		case da > db:
+			return 1
+		}
+		return strings.Compare(a.service.name, b.service.name)
+	})
+}
+
+// contradicted tells whether the phases of the failures exclude an exit: a
+// permission, a missing socket while the process lives, a header that is too
+// big, TLS, DNS are nginx's own sentences about a living process.
+func (c *analysis) contradicted(f *finding) bool {
+	b := f.outage.counts.ByPhase
+	alive := b.BadResponse + b.TLS + b.DNS
+	return alive > 0 && alive*2 > f.outage.counts.Failed
+}
+
+// addresses returns every address behind a lane.
+func (c *analysis) addresses(l *lane) []string {
+	var out []string
+	add := func(a string) {
+		if !slices.Contains(out, a) {
+			out = append(out, a)
+		}
+	}
+	for _, u := range l.upstreams {
+		for _, a := range c.topo.serversOf(u) {
+			add(a)
+		}
+	}
+	for _, h := range l.hosts {
+		if len(l.upstreams) > 0 {
+			break
+		}
+		if s := c.topo.byHost[h]; s != nil {
+			for _, loc := range s.Locations {
+				for _, a := range c.topo.serversOf(loc.Pass) {
+					add(a)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// byNearExit returns the services whose end fits the first failures, where
+// neither configuration nor their words tell who serves: only one may.
+func (s *services) byNearExit(o *outage) []*service {
+	var out []*service
+	b := o.counts.ByPhase
+	if b.Refused+b.Reset+b.ClosedEarly+b.NoLive+b.Socket == 0 && o.counts.Status["502"] == 0 {
+		return nil
+	}
+	for _, v := range s.list {
+		if managerUnit(v.name) || !v.isApp() {
+			continue
+		}
+		for _, r := range v.runs {
+			if r.exit != nil && within(r.end(), o.start, 5*time.Second, 5*time.Second) {
+				out = append(out, v)
+				break
+			}
+		}
+	}
+	if len(out) != 1 {
+		return nil
+	}
+	return out
+}
+
+// isApp tells whether a service looks like an application: a manager's program,
+// or a unit that runs Node or spoke like it.
+func (v *service) isApp() bool {
+	if v.manager != "systemd" {
+		return true
+	}
+	if v.conf != nil && strings.Contains(v.conf.Command, "node") {
+		return true
+	}
+	return slices.ContainsFunc(v.events, func(e *culprit.Event) bool { return nodeKind(e.Kind) })
+}
+
+// fromExit settles the verdict of an outage whose service went away.
+func (c *analysis) fromExit(f *finding, byConfig bool) {
+	d := f.downs[0]
+	f.service = d.service
+	f.local = true
+	for _, r := range d.ended {
+		c.exam.explain(r)
+	}
+	first := d.ended[0]
+	f.trigger = first
+	f.run, f.words = first, first.words
+	if n := len(d.ended); n > 1 {
+		// Starts failed: what they said explains the time after the first of them.
+		if r := majority(d.ended[1:], f.outage.end); r != nil && r.words != nil {
+			f.run, f.words = r, r.words
+		}
+	}
+	last := d.last()
+	switch {
+	case last.gaveUp != nil:
+		f.keeps = "gave_up"
+	case len(d.ended) > 1:
+		f.keeps = "still_broken"
+	case last.order != nil && last.restart == nil && (d.back == nil || d.back.start != nil && d.back.start.Time.Sub(last.exitTime()) > 5*time.Second):
+		f.keeps = "not_started"
+	}
+	f.verdict = f.words.verdict
+	if f.words.missing != "" {
+		f.missing = f.words.missing
+		f.verdict = culprit.VerdictInconclusive
+		f.knownTo = f.words.entity + " at " + clockTime(f.run.exitTime()) + "; " + f.missing + " could not be read"
+		f.remedy = remedyFor(f.missing, f.service)
+	} else if !byConfig {
+		f.words.terms = append(f.words.terms, term("address_by_time", -2, "no record says that "+f.service.name+" serves this upstream; it is the only one that ended then"))
+	}
+	for _, o := range f.downs[1:] {
+		for _, r := range o.ended {
+			c.exam.explain(r)
+		}
+	}
+}
+
+// majority returns the run whose last words kept a service down longest.
+func majority(ended []*run, until time.Time) *run {
+	total := map[culprit.Verdict]time.Duration{}
+	first := map[culprit.Verdict]*run{}
+	for i, r := range ended {
+		if r.words == nil {
+			continue
+		}
+		end := until
+		if i+1 < len(ended) {
+			end = ended[i+1].exitTime()
+		}
+		v := r.words.verdict
+		total[v] += max(end.Sub(r.exitTime()), 0) + 1
+		if first[v] == nil {
+			first[v] = r
+		}
+	}
+	var best *run
+	for _, r := range ended {
+		if r.words != nil && first[r.words.verdict] == r && (best == nil || total[r.words.verdict] > total[best.words.verdict]) {
+			best = r
+		}
+	}
+	return best
+}
+
+// remedyFor says how to make a missing source readable.
+func remedyFor(missing string, s *service) string {
+	switch {
+	case strings.Contains(missing, "kernel"):
+		return "sudo journalctl -k --no-pager -o short-iso > kernel.log"
+	case s != nil && s.manager == "systemd":
+		return "sudo journalctl -u " + s.name + " --no-pager > " + s.name + ".log"
+	}
+	return ""
+}

@@ -1,0 +1,569 @@
+package correlate
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"culprit"
+)
+
+// Limits of gate 0, in seconds unless said otherwise.
+const (
+	quiet      = 20  // seconds without a failure that end an outage once requests succeed again
+	quietAlone = 600 // the same where no request at all was answered meanwhile
+	floor      = 3   // failed requests that make an outage
+	floorSpan  = 10  // or all of at least one within this many seconds
+	matchEarly = 2   // an access line may stand this much before its error line
+	matchLate  = 65  // or behind it: the next upstream may take its time
+)
+
+// A lane is what fails together: an upstream group or a single address, or a
+// host where the upstream is not known.
+type lane struct {
+	upstreams []string // addresses and group names
+	hosts     []string
+	failed    []failure
+	answered  series
+	overflow  int
+	retried   []*culprit.Event // samples of failures that a retry hid from users
+	nRetried  int
+}
+
+// A failure is one failed request as its user saw it.
+type failure struct {
+	at     int64 // Unix nanoseconds
+	status int16 // 0 if only the error log tells
+	phase  phase
+	client uint32
+	host   id
+	up     id
+	own    bool
+	source id
+}
+
+// An outage is a stretch of failures of one lane.
+type outage struct {
+	lane       *lane
+	start, end time.Time
+	failures   []failure
+	ongoing    bool
+	small      bool // below the floor: a notice
+	counts     culprit.Failures
+	samples    []*culprit.Event // verbatim lines, by phase
+}
+
+// outages finds the stretches of failed requests.
+func (t *traffic) outages() (all []*outage, retried []*lane) {
+	lanes := t.lanes()
+	for _, l := range lanes {
+		if l.nRetried > 0 {
+			retried = append(retried, l)
+		}
+		slices.SortStableFunc(l.failed, func(a, b failure) int { return cmp.Compare(a.at, b.at) })
+		l.answered.sorted()
+		var o *outage
+		for i := range l.failed {
+			f := &l.failed[i]
+			if o != nil {
+				last := o.failures[len(o.failures)-1].at
+				gap := (f.at - last) / int64(time.Second)
+				ok := l.answered.between(last/1e9+1, f.at/1e9-1)
+				if gap >= quietAlone || gap >= quiet && ok > 0 || gap >= quiet && t.to == 0 {
+					o = nil
+				}
+			}
+			if o == nil {
+				o = &outage{lane: l}
+				all = append(all, o)
+			}
+			o.failures = append(o.failures, *f)
+		}
+	}
+	for _, o := range all {
+		t.measure(o)
+	}
+	slices.SortStableFunc(all, func(a, b *outage) int { return a.start.Compare(b.start) })
+	return all, retried
+}
+
+// lanes assigns every failed request to what it failed at.
+func (t *traffic) lanes() []*lane {
+	type hit struct{ i int }
+	byKey := make(map[uint64][]hit, len(t.errorKeys))
+	for i := range t.requests {
+		if k := t.requests[i].key; k != 0 {
+			byKey[k] = append(byKey[k], hit{i})
+		}
+	}
+	for _, hs := range byKey {
+		slices.SortFunc(hs, func(a, b hit) int { return cmp.Compare(t.requests[a.i].at, t.requests[b.i].at) })
+	}
+	phaseOfReq := make([]phase, len(t.requests))
+	upOfReq := make([]id, len(t.requests))
+	taken := make([]bool, len(t.requests))
+	learned := map[[2]id]map[id]int{} // (source, host) of an access log to upstreams, by matches
+	matchedHost := map[id]bool{}      // hosts of error lines whose requests an access log holds
+	type open struct{ e int }
+	var unmatched []open
+	order := make([]int, len(t.errors))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.errors[a].at, t.errors[b].at) })
+	served := map[int]bool{}
+	for _, ei := range order {
+		e := &t.errors[ei]
+		best := -1
+		for _, h := range byKey[e.key] {
+			q := &t.requests[h.i]
+			d := (q.at - e.at) / int64(time.Second)
+			if d < -matchEarly {
+				continue
+			}
+			if d > matchLate {
+				break
+			}
+			if taken[h.i] && phaseOfReq[h.i] != phaseNoLive && e.phase != phaseNoLive {
+				// Several tries of one request: the first line that took it stays,
+				// unless another request of the same key is nearer.
+				if best < 0 && d <= 1 {
+					best = -2 - h.i
+				}
+				continue
+			}
+			best = h.i
+			break
+		}
+		if best <= -2 {
+			best = -2 - best
+		}
+		if best < 0 {
+			unmatched = append(unmatched, open{ei})
+			continue
+		}
+		matchedHost[e.host] = true
+		q := &t.requests[best]
+		first := !taken[best]
+		taken[best] = true
+		if first || phaseOfReq[best] == phaseNoLive {
+			phaseOfReq[best], upOfReq[best] = e.phase, e.up
+		}
+		k := [2]id{q.source, q.host}
+		if learned[k] == nil {
+			learned[k] = map[id]int{}
+		}
+		learned[k][e.up]++
+		if !q.failed {
+			served[ei] = true
+		}
+	}
+
+	u := newUnion()
+	for _, g := range t.topo.Groups {
+		for _, a := range g.Servers {
+			u.join(g.Name, a)
+		}
+	}
+	for p := range t.peers {
+		u.join(t.names.name(p[0]), t.names.name(p[1]))
+	}
+	t.joinGroups(u)
+
+	byRoot := map[string]*lane{}
+	get := func(up, host id) *lane {
+		name := t.names.name(up)
+		if name == "" {
+			name = "host:" + t.names.name(host)
+		}
+		root := u.find(name)
+		l := byRoot[root]
+		if l == nil {
+			l = &lane{}
+			byRoot[root] = l
+		}
+		if up != 0 && !slices.Contains(l.upstreams, t.names.name(up)) {
+			l.upstreams = append(l.upstreams, t.names.name(up))
+		}
+		if h := t.names.name(host); h != "" && !slices.Contains(l.hosts, h) {
+			l.hosts = append(l.hosts, h)
+		}
+		return l
+	}
+	usual := func(source, host id) id {
+		m := learned[[2]id{source, host}]
+		var best id
+		for up, n := range m {
+			if n > m[best] || n == m[best] && best != 0 && t.names.name(up) < t.names.name(best) {
+				best = up
+			}
+		}
+		return best
+	}
+	slow := t.abandoned()
+	for i := range t.requests {
+		q := &t.requests[i]
+		if !q.failed {
+			continue
+		}
+		up := q.up
+		if upOfReq[i] != 0 && (up == 0 || phaseOfReq[i] == phaseNoLive && len(t.topo.serversOf(t.names.name(up))) == 0) {
+			up = upOfReq[i]
+		}
+		if !taken[i] {
+			if _, lim := t.limited[q.key]; lim && (q.status == 503 || q.status == 429) {
+				continue
+			}
+			if q.ours && q.up == 0 || q.status == 499 && !slow[i] {
+				continue
+			}
+			if q.status == 503 && !q.own {
+				continue // nginx says 503 for its own limits; an upstream's 503 states upstream_status
+			}
+			if up == 0 {
+				up = usual(q.source, q.host)
+			}
+		}
+		if q.status == 499 && !slow[i] && phaseOfReq[i] != phaseReadTimeout && phaseOfReq[i] != phaseConnectTimeout {
+			continue
+		}
+		l := get(up, q.host)
+		l.failed = append(l.failed, failure{at: q.at, status: q.status, phase: phaseOfReq[i], client: q.client, host: q.host, up: up, own: q.own || !taken[i], source: q.source})
+	}
+	covered := t.coveredHosts(matchedHost)
+	for _, o := range unmatched {
+		e := &t.errors[o.e]
+		if covered(e) {
+			served[o.e] = true
+			continue
+		}
+		l := get(e.up, e.host)
+		l.failed = append(l.failed, failure{at: e.at, phase: e.phase, client: e.client, host: e.host, up: e.up, source: e.source})
+	}
+	for ei := range served {
+		e := &t.errors[ei]
+		l := get(e.up, e.host)
+		l.nRetried++
+		if len(l.retried) < 3 {
+			if s := t.samples[stamp{source: e.source, host: e.host, up: e.up, phase: e.phase}]; len(s) > 0 {
+				l.retried = append(l.retried, s[0])
+			}
+		}
+	}
+	t.spread(get)
+	for f, s := range t.answered {
+		up := f.up
+		if up == 0 {
+			up = usual(f.source, f.host)
+		}
+		if up == 0 && f.host == 0 {
+			continue
+		}
+		name := t.names.name(up)
+		if name == "" {
+			name = "host:" + t.names.name(f.host)
+		}
+		if l := byRoot[u.find(name)]; l != nil {
+			for i := range s.sec {
+				l.answered.add(s.sec[i], s.n[i])
+			}
+		}
+	}
+	lanes := make([]*lane, 0, len(byRoot))
+	for _, l := range byRoot {
+		slices.Sort(l.upstreams)
+		slices.Sort(l.hosts)
+		lanes = append(lanes, l)
+	}
+	slices.SortFunc(lanes, func(a, b *lane) int {
+		return cmp.Compare(strings.Join(a.upstreams, ",")+strings.Join(a.hosts, ","), strings.Join(b.upstreams, ",")+strings.Join(b.hosts, ","))
+	})
+	return lanes
+}
+
+// joinGroups joins a group that a "no live upstreams" line names with the
+// addresses that failed for the same host just before: without configuration
+// nothing else tells them.
+func (t *traffic) joinGroups(u *union) {
+	byHost := map[id][]int{}
+	for i := range t.errors {
+		if t.errors[i].phase != phaseNoLive {
+			byHost[t.errors[i].host] = append(byHost[t.errors[i].host], i)
+		}
+	}
+	done := map[[2]id]bool{}
+	for i := range t.errors {
+		e := &t.errors[i]
+		if e.phase != phaseNoLive || len(t.topo.serversOf(t.names.name(e.up))) > 1 {
+			continue
+		}
+		for _, k := range byHost[e.host] {
+			o := &t.errors[k]
+			if p := [2]id{e.up, o.up}; !done[p] && o.at <= e.at+2e9 && e.at-o.at < 60e9 {
+				done[p] = true
+				u.join(t.names.name(e.up), t.names.name(o.up))
+			}
+		}
+	}
+}
+
+// abandoned tells which of the requests that clients gave up (499) failed
+// users: piled up at one duration, or ten times as many as usual.
+func (t *traffic) abandoned() map[int]bool {
+	slow := map[int]bool{}
+	type pile struct {
+		source, host id
+		took         int32
+	}
+	piles := map[pile][]int{}
+	for i := range t.requests {
+		q := &t.requests[i]
+		if q.status == 499 && q.failed && q.took >= 5000 {
+			k := pile{q.source, q.host, (q.took + 500) / 1000}
+			piles[k] = append(piles[k], i)
+		}
+	}
+	for _, is := range piles {
+		slices.SortFunc(is, func(a, b int) int { return cmp.Compare(t.requests[a].at, t.requests[b].at) })
+		for a, b := 0, 0; b < len(is); b++ {
+			for t.requests[is[b]].at-t.requests[is[a]].at > 20e9 {
+				a++
+			}
+			if b-a+1 >= 10 {
+				for _, i := range is[a : b+1] {
+					slow[i] = true
+				}
+			}
+		}
+	}
+	return slow
+}
+
+// coveredHosts returns whether an access log would hold the request of an
+// error line that no access line matched: then nginx answered it some other
+// way and no user saw it fail.
+func (t *traffic) coveredHosts(matched map[id]bool) func(e *errorLine) bool {
+	spans := map[id][2]int64{} // host to the seconds that its access lines cover
+	widen := func(h id, s *series) {
+		if len(s.sec) == 0 {
+			return
+		}
+		sp, ok := spans[h]
+		lo, hi := s.sec[0], s.sec[len(s.sec)-1]
+		for _, x := range s.sec {
+			lo, hi = min(lo, x), max(hi, x)
+		}
+		if !ok || lo < sp[0] {
+			sp[0] = lo
+		}
+		if !ok || hi > sp[1] {
+			sp[1] = hi
+		}
+		spans[h] = sp
+	}
+	for f, s := range t.answered {
+		widen(f.host, s)
+	}
+	for i := range t.requests {
+		q := &t.requests[i]
+		s := series{sec: []int64{q.at / 1e9}, n: []int32{1}}
+		widen(q.host, &s)
+	}
+	return func(e *errorLine) bool {
+		sec := e.at / 1e9
+		if sp, ok := spans[e.host]; ok && e.host != 0 {
+			return sec >= sp[0]-quiet && sec <= sp[1]-matchEarly
+		}
+		return matched[e.host] && t.to != 0 && sec >= t.from && sec <= t.to-matchEarly
+	}
+}
+
+// spread adds the failures that were only counted.
+func (t *traffic) spread(get func(up, host id) *lane) {
+	for st, s := range t.overflow {
+		if st.phase == phaseNone && len(t.errors) >= maxItems {
+			continue // the same requests stand among the error lines
+		}
+		if st.status == 499 || st.status == 503 {
+			continue
+		}
+		l := get(st.up, st.host)
+		for i := range s.sec {
+			l.overflow += int(s.n[i])
+			for range min(int(s.n[i]), 64) { // enough for the shape; the count is kept apart
+				l.failed = append(l.failed, failure{at: s.sec[i] * 1e9, status: st.status, phase: st.phase, host: st.host, up: st.up, source: st.source})
+			}
+			l.overflow -= min(int(s.n[i]), 64)
+		}
+	}
+}
+
+// measure counts what users saw and picks the verbatim lines.
+func (t *traffic) measure(o *outage) {
+	f := o.failures
+	o.start = time.Unix(0, f[0].at).UTC()
+	o.end = time.Unix(0, f[len(f)-1].at).UTC()
+	c := &o.counts
+	c.Status = map[string]int{}
+	clients := map[uint32]struct{}{}
+	hosts := map[id]int{}
+	n := int(o.end.Sub(o.start)/time.Second) + 1
+	c.BinSeconds = max(1, (n+599)/600)
+	bins := (n + c.BinSeconds - 1) / c.BinSeconds
+	c.PerSecond = make([]int, bins)
+	c.PhaseSeries = map[string][]int{}
+	for i := range f {
+		if f[i].status != 0 {
+			c.Status[statusText(f[i].status)]++
+		}
+		clients[f[i].client] = struct{}{}
+		hosts[f[i].host]++
+		b := int((f[i].at - f[0].at) / int64(time.Second) / int64(c.BinSeconds))
+		c.PerSecond[b]++
+		name := phaseNames[f[i].phase]
+		if c.PhaseSeries[name] == nil {
+			c.PhaseSeries[name] = make([]int, bins)
+		}
+		c.PhaseSeries[name][b]++
+		*byPhase(&c.ByPhase, f[i].phase)++
+	}
+	c.Failed = len(f) + o.lane.overflow
+	from, to := o.start.Unix(), o.end.Unix()
+	c.Of = c.Failed + o.lane.answered.between(from, to)
+	c.Clients = len(clients)
+	if t.to == 0 {
+		c.Of = 0 // no access log: nobody knows how many went well
+	}
+	ups := map[id]bool{}
+	for i := range f {
+		ups[f[i].up] = true
+	}
+	for i := range t.errors {
+		if e := &t.errors[i]; ups[e.up] && e.at >= f[0].at-2e9 && e.at <= f[len(f)-1].at+2e9 {
+			c.ErrorLines++
+		}
+	}
+	c.ErrorLines += o.lane.overflow
+	order := make([]id, 0, len(hosts))
+	for h := range hosts {
+		if h != 0 {
+			order = append(order, h)
+		}
+	}
+	slices.SortFunc(order, func(a, b id) int {
+		return cmp.Or(cmp.Compare(hosts[b], hosts[a]), strings.Compare(t.names.name(a), t.names.name(b)))
+	})
+	for _, h := range order[:min(len(order), 5)] {
+		c.Hosts = append(c.Hosts, t.names.name(h))
+	}
+	o.small = c.Failed < floor && !(c.Failed >= 1 && c.Of == c.Failed && t.to != 0 && o.lane.answered.between(from-floorSpan, to+floorSpan) == 0)
+	o.samples = t.samplesOf(o)
+}
+
+// samplesOf picks the kept lines of an outage, the first of each phase first.
+func (t *traffic) samplesOf(o *outage) []*culprit.Event {
+	seen := map[phase]bool{}
+	for i := range o.failures {
+		seen[o.failures[i].phase] = true
+	}
+	first := map[phase]*culprit.Event{}
+	for st, list := range t.samples {
+		if !seen[st.phase] || !o.lane.has(t, st) {
+			continue
+		}
+		k := sort.Search(len(list), func(i int) bool { return !list[i].Time.Before(o.start.Add(-2 * time.Second)) })
+		if k == len(list) || list[k].Time.After(o.end.Add(2*time.Second)) {
+			continue
+		}
+		e := list[k]
+		if p := first[st.phase]; p == nil || e.Time.Before(p.Time) || e.Time.Equal(p.Time) && place(e) < place(p) {
+			first[st.phase] = e
+		}
+	}
+	var out []*culprit.Event
+	for p := phase(1); p < phases; p++ {
+		if e := first[p]; e != nil {
+			out = append(out, e)
+		}
+	}
+	if e := first[phaseNone]; e != nil {
+		out = append(out, e)
+	}
+	return out
+}
+
+// has reports whether a sample is of this lane.
+func (l *lane) has(t *traffic, st stamp) bool {
+	if st.up != 0 {
+		return slices.Contains(l.upstreams, t.names.name(st.up))
+	}
+	return st.host == 0 || slices.Contains(l.hosts, t.names.name(st.host))
+}
+
+func place(e *culprit.Event) string {
+	if len(e.Places) == 0 {
+		return ""
+	}
+	return e.Places[0].Source
+}
+
+func statusText(s int16) string {
+	return string([]byte{'0' + byte(s/100%10), '0' + byte(s/10%10), '0' + byte(s%10)})
+}
+
+// union joins names into sets; the least name stands for its set.
+type union struct{ up map[string]string }
+
+func newUnion() *union { return &union{map[string]string{}} }
+
+func (u *union) find(s string) string {
+	for {
+		p, ok := u.up[s]
+		if !ok || p == s {
+			return s
+		}
+		s = p
+	}
+}
+
+func (u *union) join(a, b string) {
+	if a == "" || b == "" {
+		return
+	}
+	ra, rb := u.find(a), u.find(b)
+	if ra > rb {
+		ra, rb = rb, ra
+	}
+	if ra != rb {
+		u.up[rb] = ra
+	}
+}
+
+// byPhase returns the counter of a phase.
+func byPhase(b *culprit.ByPhase, p phase) *int {
+	switch p {
+	case phaseRefused:
+		return &b.Refused
+	case phaseReset:
+		return &b.Reset
+	case phaseClosedEarly:
+		return &b.ClosedEarly
+	case phaseConnectTimeout:
+		return &b.ConnectTimeout
+	case phaseReadTimeout:
+		return &b.ReadTimeout
+	case phaseNoLive:
+		return &b.NoLive
+	case phaseTLS:
+		return &b.TLS
+	case phaseBadResponse:
+		return &b.BadResponse
+	case phaseSocket:
+		return &b.Socket
+	case phaseDNS:
+		return &b.DNS
+	}
+	return &b.None
+}

@@ -1,0 +1,212 @@
+package correlate
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"culprit"
+)
+
+// prevention proposes what would have kept users from seeing it, each with what
+// it rests on. Nothing is run.
+func (c *analysis) prevention(f *finding) []culprit.Prevention {
+	var out []culprit.Prevention
+	add := func(text, command, basis string) {
+		out = append(out, culprit.Prevention{Text: text, Command: command, Basis: basis})
+	}
+	s := f.service
+	if f.verdict == culprit.VerdictInconclusive {
+		if f.remedy != "" {
+			add("Make the missing evidence readable", f.remedy, f.knownTo)
+		}
+		return out
+	}
+	verdicts := []culprit.Verdict{base(f.verdict)}
+	if f.trigger != nil && f.trigger != f.run && f.trigger.words != nil && base(f.trigger.words.verdict) != verdicts[0] {
+		verdicts = append(verdicts, base(f.trigger.words.verdict))
+	}
+	for _, v := range verdicts {
+		switch v {
+		case culprit.VerdictOOMKill:
+			c.preventOOM(f, add)
+		case culprit.VerdictMemoryLimit:
+			add("Find what grows in "+s.name, "node --heapsnapshot-near-heap-limit=2 ...", "its memory rose until "+limitOfService(s)+" ended it; a higher limit only delays it")
+		case culprit.VerdictHeapOOM:
+			add("Find what grows in "+s.name, "node --heapsnapshot-near-heap-limit=2 ...", "V8's heap filled up; --max-old-space-size only delays it")
+		case culprit.VerdictModuleNotFound:
+			d := f.words.decisive()
+			add("Check after each deploy that the app loads before it takes traffic", checkCommand(s), "module "+orUnknown(d.Attrs.Get("module"))+" was missing at the next start")
+			if f.root != nil && f.root.Kind == culprit.KindDeploy && f.downs[0].from.Sub(f.root.Time) > 30*time.Second {
+				add("Restart as part of the deploy, so that a broken release fails while you look", "", "the deploy came "+ago(f.downs[0].from.Sub(f.root.Time))+" before and restarted nothing")
+			}
+		case culprit.VerdictStartupError, culprit.VerdictPortInUse:
+			add("Check the configuration before the old process is stopped", "", firstLine(f.words.decisive().Message, 120))
+		case culprit.VerdictPlannedRestart, culprit.VerdictRestartUnexplained:
+			if v == culprit.VerdictRestartUnexplained {
+				add("Log who restarts services", "sudo apt-get install sudo && echo 'Defaults use_pty, log_output' | sudo tee /etc/sudoers.d/log", "no record names who ordered the stop")
+			}
+		case culprit.VerdictUncaughtException:
+			d := f.words.decisive()
+			where := ""
+			if v, ok := d.Attrs.Lookup("first_app_frame"); ok && v.Frame() != nil {
+				where = fmt.Sprintf("%s:%d", v.Frame().File, v.Frame().Line)
+			}
+			add("Fix the error at "+orUnknown(where), "", firstLine(d.Message, 120))
+		case culprit.VerdictKilled:
+			add("Find who sends the signal", "sudo auditctl -a always,exit -F arch=b64 -S kill -k who-kills", "no record says who sent it")
+		case culprit.VerdictDependencyRefused:
+			add("Let "+s.name+" wait and retry instead of ending when "+dependencyName(f.words.decisive())+" is away", "", "it ended on the first refused connection")
+		case culprit.VerdictSocketPermission, culprit.VerdictSocketMissing:
+			add("Let the service manager create the socket with the right owner", "systemctl edit --full "+orUnknown(nameOf(s))+".socket", "nginx's own error names the socket")
+		}
+	}
+	if f.run != nil {
+		if n := c.serverCount(f.outage.lane); n == 1 {
+			d := f.downs[0]
+			basis := "1 server now"
+			if d.back != nil && d.back.start != nil && d.back.ready != nil && d.back.ready.Time.After(d.back.start.Time) {
+				basis += fmt.Sprintf(", and %.1f s from start until it listens", d.back.ready.Time.Sub(d.back.start.Time).Seconds())
+			}
+			add("A second server in "+upstreamText(c, f.outage.lane), "", basis)
+		}
+	}
+	return out
+}
+
+func nameOf(s *service) string {
+	if s == nil {
+		return ""
+	}
+	return s.name
+}
+
+func orUnknown(s string) string {
+	if s == "" {
+		return "(not named)"
+	}
+	return s
+}
+
+func limitOfService(s *service) string {
+	if s.conf != nil && s.conf.MemoryBy != "" {
+		return s.conf.MemoryBy
+	}
+	return "its manager"
+}
+
+func (c *analysis) preventOOM(f *finding, add func(text, command, basis string)) {
+	s := f.service
+	var d *culprit.Event
+	for _, w := range []*run{f.run, f.trigger} {
+		if w != nil && w.words != nil && w.words.decisive() != nil && w.words.decisive().Kind == culprit.KindOOMKill {
+			d = w.words.decisive()
+			break
+		}
+	}
+	if d == nil {
+		return
+	}
+	if global(d) {
+		add("Give "+s.name+" and what else runs here limits that fit the machine", "sudo systemctl set-property "+unitFor(s)+" MemoryMax=...", "the kernel says CONSTRAINT_NONE: the whole machine was out of memory")
+		return
+	}
+	if g := c.growth(s, f.trigger); g != "" {
+		add("Find what grows: "+g, "", "its number only rose before the kill")
+	} else {
+		add("Find what grows in "+s.name, "node --heapsnapshot-signal=SIGUSR2 ...", "it held "+size(d.Attrs.GetInt("anon_rss_kb")*1024)+" when it was killed")
+	}
+	if l := d.Attrs.GetInt("limit_kb"); l > 0 && s.manager == "systemd" {
+		mib := l / 1024
+		add("Raise the limit, which delays it and does not cure it",
+			fmt.Sprintf("sudo systemctl set-property %s MemoryHigh=%dM MemoryMax=%dM", unitFor(s), mib*4/3, mib*5/3),
+			"the limit is "+size(l*1024))
+	}
+}
+
+func unitFor(s *service) string {
+	if s.manager == "systemd" {
+		return s.name
+	}
+	return s.unit
+}
+
+func checkCommand(s *service) string {
+	if s != nil && s.conf != nil && s.conf.Dir != "" {
+		return "cd " + s.conf.Dir + " && node --check dist/main.js && node -e \"require('./dist/main.js')\" --dry-run"
+	}
+	return ""
+}
+
+func (c *analysis) serverCount(l *lane) int { return len(c.addresses(l)) }
+
+func upstreamText(c *analysis, l *lane) string {
+	for _, u := range l.upstreams {
+		if g := c.topo.groups[u]; g != "" {
+			return "upstream " + g
+		}
+	}
+	return "the upstream of " + strings.Join(l.upstreams, ", ")
+}
+
+// growth finds a line of the service's own log that says how much it holds:
+// the same words again and again, with a number that only rose.
+func (c *analysis) growth(s *service, r *run) string {
+	type trend struct {
+		last  int64
+		n     int
+		rises bool
+		shape string
+	}
+	trends := map[string]*trend{}
+	var order []string
+	for _, e := range r.said {
+		if e.Kind != culprit.KindAppLog || e.Severity > culprit.SeverityWarning || e.Severity < 0 {
+			continue
+		}
+		shape, num, ok := shapeOf(firstLine(e.Message, 200))
+		if !ok {
+			continue
+		}
+		t := trends[shape]
+		if t == nil {
+			t = &trend{rises: true, shape: shape}
+			trends[shape] = t
+			order = append(order, shape)
+		} else if num <= t.last {
+			t.rises = false
+		}
+		t.last = num
+		t.n++
+	}
+	for _, k := range order {
+		if t := trends[k]; t.rises && t.n >= 3 {
+			return fmt.Sprintf("%q, %d times", t.shape, t.n)
+		}
+	}
+	return ""
+}
+
+// shapeOf replaces the numbers of a message by <n> and returns the first.
+func shapeOf(s string) (shape string, first int64, ok bool) {
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		if s[i] < '0' || s[i] > '9' {
+			b.WriteByte(s[i])
+			i++
+			continue
+		}
+		var n int64
+		for i < len(s) && s[i] >= '0' && s[i] <= '9' {
+			if n < 1<<50 {
+				n = n*10 + int64(s[i]-'0')
+			}
+			i++
+		}
+		if !ok {
+			first, ok = n, true
+		}
+		b.WriteString("<n>")
+	}
+	return b.String(), first, ok
+}

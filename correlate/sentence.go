@@ -1,0 +1,138 @@
+package correlate
+
+import (
+	"strings"
+
+	"culprit"
+)
+
+// withoutExit settles an outage whose service did not end: nginx's own sentence
+// decides where it says enough, else the proof stops there.
+func (c *analysis) withoutExit(f *finding, cands []*service) {
+	o := f.outage
+	b := o.counts.ByPhase
+	if len(cands) > 0 {
+		f.service = cands[0]
+	}
+	lead := func(p phase) *culprit.Event {
+		for _, e := range o.samples {
+			if s := sampledPhase(e); s == p {
+				return e
+			}
+		}
+		if len(o.samples) > 0 {
+			return o.samples[0]
+		}
+		return nil
+	}
+	say := func(v culprit.Verdict, p phase, feature, why string) {
+		f.verdict = v
+		f.words = &lastWords{verdict: v, joined: "address", entity: strings.Join(o.lane.upstreams, ", "), terms: []culprit.Term{term(feature, 4, why)}}
+		if e := lead(p); e != nil {
+			f.words.evidence = []*culprit.Event{e}
+		}
+	}
+	total := o.counts.Failed
+	main := func(n int) bool { return n > 0 && n*2 >= total }
+	remote := c.remote(o.lane)
+	switch {
+	case main(b.Socket):
+		e := lead(phaseSocket)
+		if e == nil {
+			break
+		}
+		switch e.Attrs.GetInt("errno") {
+		case 13:
+			say(culprit.VerdictSocketPermission, phaseSocket, "nginx_sentence", "nginx may not connect to the socket (13: Permission denied)")
+		case 2:
+			say(culprit.VerdictSocketMissing, phaseSocket, "nginx_sentence", "there is no socket at that path (2: No such file or directory)")
+		case 24:
+			say(culprit.VerdictFDExhaustion, phaseSocket, "nginx_sentence", "nginx had no descriptor left")
+		}
+	case main(b.TLS):
+		say(culprit.VerdictTLSUpstream, phaseTLS, "nginx_sentence", "TLS to the upstream failed")
+	case main(b.BadResponse):
+		say(culprit.VerdictBadResponse, phaseBadResponse, "nginx_sentence", "the upstream answered with what nginx cannot use")
+	case main(b.DNS):
+		say(culprit.VerdictDNS, phaseDNS, "nginx_sentence", "the upstream's name did not resolve")
+	case remote != "" && main(b.Refused+b.ConnectTimeout+b.ReadTimeout+b.Reset+b.ClosedEarly):
+		say(culprit.VerdictRemoteUpstream, mainPhase(b), "remote_address", remote+" is no address of this machine: its own logs tell why")
+	}
+	if f.verdict != "" {
+		return
+	}
+	f.verdict = culprit.VerdictInconclusive
+	up := strings.Join(o.lane.upstreams, ", ")
+	if up == "" {
+		up = strings.Join(o.lane.hosts, ", ")
+	}
+	name := up
+	if f.service != nil {
+		name = f.service.name + " (" + up + ")"
+	}
+	switch {
+	case main(b.Refused):
+		f.knownTo = "nothing listened on " + up + "; no record says why " + name + " was gone"
+		f.remedy = "journalctl --no-pager -o short-precise (or the log of what runs the app) around this time"
+	case main(b.ReadTimeout):
+		f.knownTo = name + " took connections but did not answer in time"
+		f.remedy = "log $upstream_response_time and the event loop's delay"
+	case main(b.ConnectTimeout):
+		f.knownTo = up + " did not take connections, and did not refuse them"
+	case main(b.Reset + b.ClosedEarly):
+		f.knownTo = name + " dropped connections that were open; no record shows that it ended"
+	case main(b.NoLive):
+		f.knownTo = "every server of " + up + " was marked as failed"
+	case b.None == total && total > 0:
+		f.knownTo = "requests to " + up + " failed and nginx's error log does not say how"
+		f.remedy = "set error_log to level error for this server"
+	default:
+		f.knownTo = "requests to " + up + " failed in several ways"
+	}
+}
+
+func sampledPhase(e *culprit.Event) phase {
+	r := culprit.Record{Kind: e.Kind, Attrs: e.Attrs}
+	return phaseOf(&r)
+}
+
+// mainPhase returns the phase that most failures have.
+func mainPhase(b culprit.ByPhase) phase {
+	best, n := phaseNone, 0
+	for p := phase(1); p < phases; p++ {
+		if k := *byPhase(&b, p); k > n {
+			best, n = p, k
+		}
+	}
+	return best
+}
+
+// remote returns the address of a lane that is another machine's: neither
+// loopback nor a socket nor one that a service here listens at, and no name.
+func (c *analysis) remote(l *lane) string {
+	for _, a := range c.addresses(l) {
+		host := a
+		if i := strings.LastIndexByte(a, ':'); i > 0 {
+			host = strings.Trim(a[:i], "[]")
+		}
+		if strings.HasPrefix(a, "unix:") || loopback(host) || host == "" || strings.Trim(host, "0123456789abcdefABCDEF.:") != "" || !strings.ContainsAny(host, ".:") {
+			return ""
+		}
+		if len(c.services.serving([]string{a})) > 0 || containerAddress(host) {
+			return ""
+		}
+		return a
+	}
+	return ""
+}
+
+// containerAddress reports whether an address is of Docker's default networks:
+// then the upstream is a container of this machine.
+func containerAddress(host string) bool {
+	for i := 17; i < 32; i++ {
+		if strings.HasPrefix(host, "172."+itoa(i)+".") {
+			return true
+		}
+	}
+	return false
+}

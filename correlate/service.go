@@ -1,0 +1,316 @@
+package correlate
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"culprit"
+)
+
+// A service is something that runs and can fail, with everything that the logs
+// say about it in order of time.
+type service struct {
+	name    string
+	manager string // systemd, supervisor, pm2, docker, ""
+	unit    string // the unit that it is or runs under
+	conf    *culprit.Service
+	events  []*culprit.Event // with a time
+	untimed []*culprit.Event // of files without times, in order of their lines
+	listens []listening
+	runs    []*run
+	pids    map[int]bool
+}
+
+// A listening says that a service was seen to listen.
+type listening struct {
+	address string
+	at      time.Time
+}
+
+// services knows which service an event is about.
+type services struct {
+	topo   *topology
+	byName map[string]*service
+	list   []*service
+	pids   map[int][]pidSpan
+	units  map[string]bool // units whose processes are programs of a manager
+	plain  map[string]*service
+}
+
+// A pidSpan says which service a process belonged to from a time on.
+type pidSpan struct {
+	from time.Time
+	s    *service
+}
+
+func newServices(t *topology) *services {
+	s := &services{topo: t, byName: map[string]*service{}, pids: map[int][]pidSpan{}, units: map[string]bool{}, plain: map[string]*service{}}
+	for i := range t.Services {
+		c := &t.Services[i]
+		v := s.get(c.Name)
+		v.manager, v.unit, v.conf = c.Manager, unitName(c.Unit), c
+		if c.Manager != "systemd" && c.Manager != "" && c.Unit != "" {
+			s.units[unitName(c.Unit)] = true
+		}
+	}
+	return s
+}
+
+// managerUnits are units that run other services; what stands under them is
+// told apart by pid.
+func managerUnit(unit string) bool {
+	switch unit {
+	case "supervisor", "supervisord", "docker", "containerd", "cron", "crond", "init.scope":
+		return true
+	}
+	return strings.HasPrefix(unit, "pm2-") || strings.HasPrefix(unit, "user@") || strings.HasPrefix(unit, "session-")
+}
+
+func unitName(u string) string { return strings.TrimSuffix(u, ".service") }
+
+// get returns the service of a name, a new one if it is not known yet.
+func (s *services) get(name string) *service {
+	if v := s.byName[name]; v != nil {
+		return v
+	}
+	v := &service{name: name, pids: map[int]bool{}}
+	s.byName[name] = v
+	s.list = append(s.list, v)
+	if p := plainName(name); s.plain[p] == nil {
+		s.plain[p] = v
+	}
+	return v
+}
+
+// plainName folds the spellings of one name: reports@5001 and reports-5001.
+func plainName(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			return r + 'a' - 'A'
+		case r == '@' || r == '_' || r == '.' || r == ':':
+			return '-'
+		}
+		return r
+	}, s)
+}
+
+// lookup returns a known service by any spelling of its name, else nil.
+func (s *services) lookup(name string) *service {
+	if name == "" {
+		return nil
+	}
+	if v := s.byName[name]; v != nil {
+		return v
+	}
+	return s.plain[plainName(name)]
+}
+
+// managed tells whether an event is a manager's word about one of its programs,
+// and which one.
+func managed(e *culprit.Event) (program, manager string) {
+	switch e.Kind {
+	case culprit.KindSpawned, culprit.KindRunning, culprit.KindExited, culprit.KindWaiting, culprit.KindFatal, culprit.KindKilling,
+		culprit.KindKilled, culprit.KindSpawnError, culprit.KindMemoryRestart, culprit.KindMemoryReport, culprit.KindStopped, culprit.KindStopping,
+		culprit.KindOOMKilled, culprit.KindContainerStarted:
+	default:
+		return "", ""
+	}
+	manager = e.Attrs.Get("manager")
+	for _, k := range []string{"program", "app", "app_name", "container"} {
+		if program = e.Attrs.Get(k); program != "" {
+			break
+		}
+	}
+	if program == "" && (e.Unit == "" || managerUnit(unitName(e.Unit))) {
+		program = e.Process
+		switch program {
+		case "systemd", "supervisord", "kernel", "PM2", "dockerd", "supervisor", "":
+			return "", ""
+		}
+	}
+	if i := strings.IndexByte(program, ':'); i > 0 && manager != "docker" {
+		if program[:i] == program[i+1:] {
+			program = program[:i]
+		} else {
+			program = program[i+1:]
+		}
+	}
+	return program, manager
+}
+
+// of returns the service that an event is about, nil if the log does not tell.
+func (s *services) of(e *culprit.Event) *service {
+	if p, m := managed(e); p != "" {
+		v := s.get(p)
+		if v.manager == "" {
+			v.manager = cmp.Or(m, "supervisor")
+			if m == "" && e.Attrs.Get("app_id") != "" {
+				v.manager = "pm2"
+			}
+		}
+		return v
+	}
+	if u := unitName(e.Unit); u != "" {
+		if (managerUnit(u) || s.units[u]) && e.Process != "systemd" {
+			if v := s.byPID(e.PID, e.Time); v != nil {
+				return v
+			}
+			if v := s.lookup(cmp.Or(e.Service, e.Process)); v != nil && v.manager != "systemd" {
+				return v
+			}
+		}
+		if strings.HasSuffix(e.Unit, ".service") || !strings.Contains(e.Unit, ".") {
+			v := s.get(u)
+			if v.manager == "" {
+				v.manager, v.unit = "systemd", u
+			}
+			return v
+		}
+		return nil
+	}
+	if e.Service != "" {
+		if v := s.lookup(e.Service); v != nil {
+			return v
+		}
+		return s.get(e.Service)
+	}
+	if e.Process == "kernel" || e.Process == "systemd" {
+		return nil
+	}
+	if v := s.lookup(e.Process); v != nil {
+		return v
+	}
+	return s.byPID(e.PID, e.Time)
+}
+
+// byPID returns the service that a process belonged to at a time.
+func (s *services) byPID(pid int, at time.Time) *service {
+	spans := s.pids[pid]
+	if pid == 0 || len(spans) == 0 {
+		return nil
+	}
+	best := spans[0].s
+	for _, p := range spans {
+		if p.from.After(at.Add(2*time.Second)) && !at.IsZero() {
+			break
+		}
+		best = p.s
+	}
+	return best
+}
+
+func (s *services) learnPID(pid int, at time.Time, v *service) {
+	if pid <= 1 || v == nil {
+		return
+	}
+	v.pids[pid] = true
+	spans := s.pids[pid]
+	if len(spans) > 0 && spans[len(spans)-1].s == v {
+		return
+	}
+	s.pids[pid] = append(spans, pidSpan{at, v})
+}
+
+// load sorts the events and hands each to its service.
+func (s *services) load(events []*culprit.Event) {
+	for _, e := range events { // units first: identifiers and pids refer to them
+		if e.Unit != "" && e.Process == "systemd" && strings.HasSuffix(e.Unit, ".service") {
+			v := s.get(unitName(e.Unit))
+			if v.manager == "" {
+				v.manager, v.unit = "systemd", v.name
+			}
+		}
+		if p, _ := managed(e); p != "" && e.Kind == culprit.KindSpawned {
+			s.learnPID(e.PID, e.Time, s.of(e))
+		}
+	}
+	for _, e := range events {
+		if e.Kind == culprit.KindOOMKill || e.Kind == culprit.KindSegfault {
+			continue // joined by words.go
+		}
+		v := s.of(e)
+		if v == nil {
+			continue
+		}
+		e.Service = v.name
+		if nodeKind(e.Kind) && e.PID > 1 {
+			s.learnPID(e.PID, e.Time, v)
+		}
+		if e.Kind == culprit.KindAppStarted {
+			if a := listenAddress(e); a != "" {
+				v.listens = append(v.listens, listening{a, e.Time})
+			}
+		}
+		if e.Time.IsZero() {
+			v.untimed = append(v.untimed, e)
+		} else {
+			v.events = append(v.events, e)
+		}
+	}
+	slices.SortFunc(s.list, func(a, b *service) int { return strings.Compare(a.name, b.name) })
+}
+
+// listenAddress returns where an app says that it listens.
+func listenAddress(e *culprit.Event) string {
+	if p := e.Attrs.Get("path"); p != "" && e.Attrs.Get("port") == "" && strings.HasPrefix(p, "/") && strings.Contains(p, "sock") {
+		return "unix:" + p
+	}
+	port := e.Attrs.Get("port")
+	if port == "" || port == "0" {
+		return ""
+	}
+	a := e.Attrs.Get("address")
+	if strings.Contains(a, ":") && !strings.HasPrefix(a, "[") {
+		a = "[" + a + "]"
+	}
+	return a + ":" + port
+}
+
+// serving returns the services that answer at any of the addresses, those that
+// configuration or their own words name.
+func (s *services) serving(addresses []string) []*service {
+	var out []*service
+	for _, v := range s.list {
+		if slices.ContainsFunc(addresses, v.serves) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func (v *service) serves(addr string) bool {
+	for _, l := range v.listens {
+		if listens(l.address, addr) {
+			return true
+		}
+	}
+	if len(v.listens) > 0 && v.conf == nil {
+		return false
+	}
+	if v.conf != nil && (v.conf.Manager == "systemd" || len(v.events)+len(v.untimed) > 0) {
+		for _, l := range v.conf.Listen {
+			if listens(l, addr) {
+				return len(v.events)+len(v.untimed) > 0
+			}
+		}
+	}
+	return false
+}
+
+// nodeKind tells whether a Kind is a Node program's own word.
+func nodeKind(k culprit.Kind) bool {
+	switch k {
+	case culprit.KindAppStarted, culprit.KindAppStarting, culprit.KindAppStopping, culprit.KindAppLog, culprit.KindHeapOOM, culprit.KindNodeWarning, culprit.KindDeprecationWarning:
+		return true
+	}
+	return lastWord(k)
+}
+
+// lastWord tells whether a Kind may be the last thing that a Node program says.
+func lastWord(k culprit.Kind) bool {
+	_, ok := wordVerdicts[k]
+	return ok
+}

@@ -1,0 +1,141 @@
+package correlate
+
+import (
+	"net"
+	"path"
+	"strings"
+
+	"culprit"
+)
+
+// topology answers the questions that the correlator has about configuration.
+type topology struct {
+	culprit.Topology
+	byHost map[string]*culprit.Server
+	byLog  map[string][]*culprit.Server // base name of an access log
+	groups map[string]string            // server of a group to the group's name
+}
+
+func newTopology(t culprit.Topology) *topology {
+	o := &topology{Topology: t, byHost: map[string]*culprit.Server{}, byLog: map[string][]*culprit.Server{}, groups: map[string]string{}}
+	for i := range t.Servers {
+		s := &t.Servers[i]
+		for _, n := range s.Names {
+			if n = hostName(n); n != "" {
+				o.byHost[n] = s
+			}
+		}
+		for _, l := range s.AccessLogs {
+			b := path.Base(l.Path)
+			o.byLog[b] = append(o.byLog[b], s)
+		}
+	}
+	for _, g := range t.Groups {
+		for _, a := range g.Servers {
+			o.groups[a] = g.Name
+		}
+	}
+	return o
+}
+
+// logName is the base name of a log without the suffixes of rotation.
+func logName(source string) string {
+	b := path.Base(source)
+	for _, suffix := range []string{".gz", ".zst"} {
+		b = strings.TrimSuffix(b, suffix)
+	}
+	for {
+		i := strings.LastIndexAny(b, ".-")
+		if i <= 0 || strings.Trim(b[i+1:], "0123456789") != "" || i == len(b)-1 {
+			return b
+		}
+		b = b[:i]
+	}
+}
+
+// hostOfLog returns the host that alone writes to an access log, "" if that is
+// not known.
+func (t *topology) hostOfLog(source string) string {
+	var host string
+	for _, s := range t.byLog[logName(source)] {
+		if len(s.Locations) == 0 {
+			continue // answers by itself
+		}
+		if len(s.Names) == 0 || host != "" {
+			return ""
+		}
+		host = hostName(s.Names[0])
+	}
+	return host
+}
+
+// locate returns the upstream (address or group) that a request to host and
+// path goes to, "-" if nginx answers it by itself, "" if that is not known.
+func (t *topology) locate(host, source, target string) string {
+	s := t.byHost[host]
+	if s == nil {
+		return ""
+	}
+	if i := strings.IndexByte(target, '?'); i >= 0 {
+		target = target[:i]
+	}
+	best, pass := -1, "-"
+	for i := range s.Locations {
+		l := &s.Locations[i]
+		m := strings.TrimPrefix(l.Match, "^~ ")
+		switch {
+		case strings.HasPrefix(m, "~"):
+			return "" // which of several matches wins is not worth a guess
+		case strings.HasPrefix(m, "= "):
+			if target == m[2:] {
+				return t.group(l.Pass)
+			}
+		case strings.HasPrefix(m, "@"):
+			if best < 0 {
+				best, pass = 0, t.group(l.Pass)
+			}
+		case strings.HasPrefix(target, m) && len(m) > best:
+			best, pass = len(m), t.group(l.Pass)
+		}
+	}
+	return pass
+}
+
+// group names the target of a pass directive as lanes do: a group's name, or
+// the address.
+func (t *topology) group(pass string) string {
+	a := culprit.PassAddress(pass)
+	if strings.Contains(a, "$") {
+		return ""
+	}
+	return a
+}
+
+// serversOf returns the addresses behind an upstream's name.
+func (t *topology) serversOf(upstream string) []string { return t.UpstreamOf(upstream) }
+
+// listens reports whether something that listens at "listen" answers a
+// connection to "addr".
+func listens(listen, addr string) bool {
+	if listen == "" || addr == "" {
+		return false
+	}
+	if strings.HasPrefix(listen, "unix:") || strings.HasPrefix(addr, "unix:") {
+		return listen == addr
+	}
+	lh, lp, err := net.SplitHostPort(listen)
+	if err != nil {
+		lh, lp = "", strings.TrimPrefix(listen, ":")
+	}
+	ah, ap, err := net.SplitHostPort(addr)
+	if err != nil {
+		ah, ap = addr, "80"
+	}
+	return lp == ap && (anyHost(lh) || lh == ah || loopback(lh) && loopback(ah))
+}
+
+func anyHost(h string) bool { return h == "" || h == "0.0.0.0" || h == "::" || h == "*" }
+
+func loopback(h string) bool {
+	return h == "localhost" || h == "::1" || strings.HasPrefix(h, "127.")
+}

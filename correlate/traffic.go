@@ -1,0 +1,443 @@
+package correlate
+
+import (
+	"sort"
+	"strings"
+	"time"
+
+	"culprit"
+)
+
+// Bounds on what is kept of the traffic. Behind them requests are counted but
+// no longer told apart.
+const (
+	maxNames    = 4096    // different hosts, sources, upstreams
+	maxItems    = 1 << 18 // failed requests or error lines that are kept one by one
+	sampleEvery = 20      // seconds of silence after which the next failure of a kind is kept verbatim again
+)
+
+// A phase is what nginx was doing when an upstream failed it.
+type phase uint8
+
+const (
+	phaseNone phase = iota // no error line: the access log alone tells of the failure
+	phaseRefused
+	phaseReset
+	phaseClosedEarly
+	phaseConnectTimeout
+	phaseReadTimeout
+	phaseNoLive
+	phaseTLS
+	phaseBadResponse
+	phaseSocket
+	phaseDNS
+	phases
+)
+
+var phaseNames = [phases]string{"none", "refused", "reset", "closed_early", "connect_timeout", "read_timeout", "no_live", "tls", "bad_response", "socket", "dns"}
+
+// phaseOf classifies an upstream failure of nginx's error log.
+func phaseOf(r *culprit.Record) phase {
+	switch r.Kind {
+	case culprit.KindUpstreamConnectFailed:
+		switch r.Attrs.GetInt("errno") {
+		case 110, 10060, 60:
+			return phaseConnectTimeout
+		case 104, 54, 10054:
+			return phaseReset
+		case 111, 10061, 61:
+			if strings.Contains(r.Attrs.Get("upstream"), "unix:") {
+				return phaseSocket
+			}
+			return phaseRefused
+		}
+		if strings.Contains(r.Attrs.Get("upstream"), "unix:") || strings.Contains(r.Attrs.Get("connect_addr"), "unix:") || r.Attrs.GetInt("errno") == 13 {
+			return phaseSocket
+		}
+		return phaseRefused
+	case culprit.KindUpstreamReset:
+		return phaseReset
+	case culprit.KindUpstreamPrematureClose:
+		return phaseClosedEarly
+	case culprit.KindUpstreamTimeout:
+		if p := r.Attrs.Get("phase"); strings.Contains(p, "connecting") {
+			return phaseConnectTimeout
+		}
+		return phaseReadTimeout
+	case culprit.KindUpstreamNoLive:
+		return phaseNoLive
+	case culprit.KindUpstreamSSLFailed:
+		return phaseTLS
+	case culprit.KindUpstreamHeaderTooBig, culprit.KindUpstreamBadResponse:
+		return phaseBadResponse
+	case culprit.KindResolveFailed:
+		return phaseDNS
+	}
+	return phaseNone
+}
+
+// id is an interned name; 0 is "".
+type id int32
+
+// names interns the few strings that traffic is counted by. Behind its bound
+// every new name is "other", so that hostile Host headers cost nothing.
+type names struct {
+	byName map[string]id
+	list   []string
+}
+
+func newNames() *names {
+	return &names{byName: map[string]id{"": 0}, list: []string{""}}
+}
+
+func (n *names) id(s string) id {
+	if i, ok := n.byName[s]; ok {
+		return i
+	}
+	if len(n.list) >= maxNames {
+		s = "other"
+		if i, ok := n.byName[s]; ok {
+			return i
+		}
+	}
+	s = strings.Clone(s)
+	i := id(len(n.list))
+	n.list = append(n.list, s)
+	n.byName[s] = i
+	return i
+}
+
+func (n *names) name(i id) string { return n.list[i] }
+
+// A request is one failed request of an access log, or one that was answered
+// although an error line stands for it.
+type request struct {
+	at     int64 // Unix nanoseconds; whole seconds in most formats
+	took   int32 // milliseconds, -1 if the format does not say
+	key    uint64
+	client uint32
+	source id
+	host   id
+	up     id // last upstream address, 0 if the format does not say
+	status int16
+	failed bool
+	own    bool // the upstream itself answered with this status (upstream_status says so)
+	ours   bool // nginx answered by itself: no upstream was asked
+}
+
+// An errorLine is one line of nginx's error log about an upstream.
+type errorLine struct {
+	at     int64
+	key    uint64
+	client uint32
+	source id
+	host   id
+	up     id
+	phase  phase
+}
+
+// A series counts by second.
+type series struct {
+	sec []int64
+	n   []int32
+}
+
+func (s *series) add(sec int64, n int32) {
+	if l := len(s.sec); l > 0 && s.sec[l-1] == sec {
+		s.n[l-1] += n
+		return
+	}
+	s.sec = append(s.sec, sec)
+	s.n = append(s.n, n)
+}
+
+// sorted puts the seconds in order and sums equal ones; files of one log may
+// have been read in any order.
+func (s *series) sorted() {
+	if sort.SliceIsSorted(s.sec, func(i, j int) bool { return s.sec[i] < s.sec[j] }) {
+		return
+	}
+	idx := make([]int, len(s.sec))
+	for i := range idx {
+		idx[i] = i
+	}
+	sort.Slice(idx, func(i, j int) bool { return s.sec[idx[i]] < s.sec[idx[j]] })
+	var o series
+	for _, i := range idx {
+		o.add(s.sec[i], s.n[i])
+	}
+	*s = o
+}
+
+// between sums the counts of from <= second <= to.
+func (s *series) between(from, to int64) (n int) {
+	for i := sort.Search(len(s.sec), func(i int) bool { return s.sec[i] >= from }); i < len(s.sec) && s.sec[i] <= to; i++ {
+		n += int(s.n[i])
+	}
+	return n
+}
+
+// flow is what tells the requests of an access log apart.
+type flow struct{ source, host, up id }
+
+// stamp finds the last sample of one sort of failure.
+type stamp struct {
+	source, host, up id
+	phase            phase
+	status           int16
+}
+
+// traffic is what nginx's logs say about requests.
+type traffic struct {
+	topo      *topology
+	names     *names
+	requests  []request
+	errors    []errorLine
+	errorKeys map[uint64]struct{} // keys of errors, for answered requests that had an error line
+	answered  map[flow]*series    // requests that were answered (any status below the failing ones), by second
+	overflow  map[stamp]*series   // failures behind maxItems
+	samples   map[stamp][]*culprit.Event
+	last      map[stamp]int64
+	limited   map[uint64]struct{} // keys of requests that nginx itself refused (limit_req, limit_conn)
+	peers     map[[2]id]bool      // upstreams that stood together in one upstream_addr list or line
+	from, to  int64               // seconds that any access log covers
+}
+
+func newTraffic(t *topology) *traffic {
+	return &traffic{
+		topo: t, names: newNames(), errorKeys: map[uint64]struct{}{}, answered: map[flow]*series{},
+		overflow: map[stamp]*series{}, samples: map[stamp][]*culprit.Event{}, last: map[stamp]int64{},
+		limited: map[uint64]struct{}{}, peers: map[[2]id]bool{},
+	}
+}
+
+// requestKey hashes what an error line and an access line of one request have
+// in common: FNV-1a of client, method and path.
+func requestKey(client, method, path string) uint64 {
+	h := uint64(14695981039346656037)
+	for _, s := range [...]string{client, method, path} {
+		for i := range len(s) {
+			h = (h ^ uint64(s[i])) * 1099511628211
+		}
+		h = (h ^ 0xff) * 1099511628211
+	}
+	return h
+}
+
+func hash32(s string) uint32 {
+	h := uint32(2166136261)
+	for i := range len(s) {
+		h = (h ^ uint32(s[i])) * 16777619
+	}
+	return h
+}
+
+// field collects the attributes of a request in one pass.
+type fields struct {
+	client, method, path, host, server, upstream, list, upstreamStatus, finalStatus, took string
+	status                                                                                int64
+}
+
+func (f *fields) read(a culprit.Attrs) {
+	for i := range a {
+		switch a[i].Key {
+		case "client":
+			f.client = a[i].Value.String()
+		case "method":
+			f.method = a[i].Value.String()
+		case "path":
+			f.path = a[i].Value.String()
+		case "host":
+			f.host = a[i].Value.String()
+		case "server":
+			f.server = a[i].Value.String()
+		case "upstream":
+			f.upstream = a[i].Value.String()
+		case "upstream_list":
+			f.list = a[i].Value.String()
+		case "upstream_status":
+			f.upstreamStatus = a[i].Value.String()
+		case "final_status":
+			f.finalStatus = a[i].Value.String()
+		case "request_time":
+			f.took = a[i].Value.String()
+		case "status":
+			f.status, _ = a[i].Value.Int()
+		}
+	}
+}
+
+// addAccess takes one line of an access log.
+func (t *traffic) addAccess(r *culprit.Record) {
+	var f fields
+	f.read(r.Attrs)
+	if r.Time.IsZero() {
+		return
+	}
+	at := r.Time.UnixNano()
+	sec := r.Time.Unix()
+	if t.from == 0 || sec < t.from {
+		t.from = sec
+	}
+	if sec > t.to {
+		t.to = sec
+	}
+	q := request{at: at, source: t.names.id(r.Source), took: millis(f.took), status: int16(f.status)}
+	host := hostName(f.host)
+	up := ""
+	switch {
+	case f.upstream != "" && f.upstream != "-":
+		up = culprit.PassAddress(f.upstream)
+	case f.upstream == "-":
+		q.ours = true
+	}
+	if up == "" && !q.ours {
+		if host == "" {
+			host = t.topo.hostOfLog(r.Source)
+		}
+		if up = t.topo.locate(host, r.Source, f.path); up == "-" {
+			up, q.ours = "", true
+		}
+	}
+	q.host, q.up = t.names.id(host), t.names.id(up)
+	if f.list != "" {
+		t.pair(f.list, q.up)
+	}
+	if f.status == 502 || f.status == 503 || f.status == 504 || f.status == 499 {
+		// nginx notes 502 and 504 for its own failures to reach an upstream, but never 503.
+		q.own = f.status == 503 && strings.HasSuffix(f.upstreamStatus, "503")
+		q.failed = true
+		q.key = requestKey(f.client, f.method, f.path)
+		q.client = hash32(f.client)
+		t.keep(q, r, sec)
+		return
+	}
+	if len(t.errorKeys) > 0 {
+		if key := requestKey(f.client, f.method, f.path); t.has(key) {
+			q.key = key
+			if len(t.requests) < maxItems {
+				t.requests = append(t.requests, q)
+			}
+		}
+	}
+	if q.ours && q.up == 0 {
+		return // never went to an upstream
+	}
+	fl := flow{q.source, q.host, q.up}
+	s := t.answered[fl]
+	if s == nil {
+		s = &series{}
+		t.answered[fl] = s
+	}
+	s.add(sec, 1)
+}
+
+func (t *traffic) has(key uint64) bool { _, ok := t.errorKeys[key]; return ok }
+
+func (t *traffic) keep(q request, r *culprit.Record, sec int64) {
+	st := stamp{q.source, q.host, q.up, phaseNone, q.status}
+	if len(t.requests) < maxItems {
+		t.requests = append(t.requests, q)
+	} else {
+		t.spill(st, sec)
+	}
+	if q.status != 499 {
+		t.sample(st, sec, r)
+	}
+}
+
+func (t *traffic) spill(st stamp, sec int64) {
+	s := t.overflow[st]
+	if s == nil {
+		s = &series{}
+		t.overflow[st] = s
+	}
+	s.add(sec, 1)
+}
+
+// sample keeps a record verbatim if it is the first of its sort for a while.
+func (t *traffic) sample(st stamp, sec int64, r *culprit.Record) {
+	last, seen := t.last[st]
+	t.last[st] = sec
+	if seen && sec-last < sampleEvery && sec >= last || len(t.samples[st]) > 256 {
+		return
+	}
+	e := culprit.NewEvent(r)
+	e.Upstream = t.names.name(st.up)
+	t.samples[st] = append(t.samples[st], e)
+}
+
+// pair remembers that the addresses of an upstream_addr list serve the same
+// requests.
+func (t *traffic) pair(list string, up id) {
+	for _, a := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' }) {
+		if a = culprit.PassAddress(a); a == "" || a == "-" || a == ":" {
+			continue
+		}
+		if o := t.names.id(a); o != up && up != 0 && len(t.peers) < maxNames {
+			t.peers[[2]id{o, up}] = true
+		}
+	}
+}
+
+// addError takes one line of nginx's error log that is about an upstream.
+func (t *traffic) addError(r *culprit.Record) {
+	ph := phaseOf(r)
+	if ph == phaseNone || r.Time.IsZero() {
+		return
+	}
+	var f fields
+	f.read(r.Attrs)
+	sec := r.Time.Unix()
+	host := hostName(f.host)
+	if host == "" {
+		host = hostName(f.server)
+	}
+	e := errorLine{at: r.Time.UnixNano(), source: t.names.id(r.Source), host: t.names.id(host), up: t.names.id(culprit.PassAddress(f.upstream)), phase: ph}
+	st := stamp{source: e.source, host: e.host, up: e.up, phase: ph}
+	if len(t.errors) < maxItems {
+		e.key = requestKey(f.client, f.method, f.path)
+		e.client = hash32(f.client)
+		t.errors = append(t.errors, e)
+		t.errorKeys[e.key] = struct{}{}
+	} else {
+		t.spill(st, sec)
+	}
+	t.sample(st, sec, r)
+}
+
+// addLimited takes a line that says that nginx refused a request by itself.
+func (t *traffic) addLimited(r *culprit.Record) {
+	if len(t.limited) >= maxItems {
+		return
+	}
+	var f fields
+	f.read(r.Attrs)
+	t.limited[requestKey(f.client, f.method, f.path)] = struct{}{}
+}
+
+// hostName cleans a server_name or Host header for comparison.
+func hostName(s string) string {
+	if s == "_" || s == "-" || s == "localhost" {
+		return ""
+	}
+	if i := strings.LastIndexByte(s, ':'); i > 0 && !strings.HasSuffix(s, "]") {
+		s = s[:i]
+	}
+	return s
+}
+
+// millis reads nginx's seconds with three decimals, the last of a list.
+func millis(s string) int32 {
+	if i := strings.LastIndexAny(s, ", "); i >= 0 {
+		s = s[i+1:]
+	}
+	if s == "" || s == "-" {
+		return -1
+	}
+	d, err := time.ParseDuration(s + "s")
+	if err != nil || d < 0 {
+		return -1
+	}
+	return int32(min(d.Milliseconds(), 1<<31-1))
+}
