@@ -67,7 +67,7 @@ func (s *Service) IsTemplate() bool {
 // AddInstance adds the service of an instance ("reports@5001.service") of a
 // template that t has, as a log that names the instance proves it to exist, and
 // returns it; the unit's own service if t has it already; nil if there is no
-// such template.
+// such template. The pointer holds until the next service is added.
 func (t *Topology) AddInstance(unit string) *Service {
 	if s := t.ServiceOfUnit(unit); s != nil {
 		return s
@@ -295,7 +295,7 @@ func matchesLogName(configured, file string) bool {
 // machine's are covered by none.
 func (t *Topology) Covers(listen, address string) bool {
 	if SameAddress(listen, address) {
-		return t.isLocal(address)
+		return true
 	}
 	lh, lp := splitAddress(listen)
 	h, p := splitAddress(address)
@@ -424,4 +424,26 @@ func (t *Topology) Add(o Topology) {
 	if t.Zone == "" {
 		t.Zone = o.Zone
 	}
+}
+
+// defaultPorts are the ports that well-known dependencies listen on unless told
+// otherwise, by the beginning of the unit's or program's name.
+var defaultPorts = []struct{ name, port string }{
+	{"postgres", "5432"}, {"redis", "6379"}, {"valkey", "6379"}, {"keydb", "6379"}, {"mysql", "3306"}, {"mariadb", "3306"},
+	{"mongo", "27017"}, {"memcached", "11211"}, {"rabbitmq", "5672"}, {"elasticsearch", "9200"}, {"opensearch", "9200"},
+	{"meilisearch", "7700"}, {"kafka", "9092"}, {"nats", "4222"}, {"clickhouse", "8123"}, {"pgbouncer", "6432"}, {"etcd", "2379"},
+}
+
+// DefaultPort returns the port that a well-known dependency listens on unless it
+// is configured otherwise: "5432" of "postgresql@15-main.service"; "" if the name
+// is of none.
+func DefaultPort(name string) string {
+	name = strings.ToLower(name)
+	for _, d := range defaultPorts {
+		rest, ok := strings.CutPrefix(name, d.name)
+		if ok && !strings.Contains(rest, "exporter") && !strings.Contains(rest, "backup") && !strings.Contains(rest, "sentinel") {
+			return d.port
+		}
+	}
+	return ""
 }

@@ -1,5 +1,7 @@
 package culprit
 
+import "strings"
+
 // A Topology says who serves what: which addresses nginx connects to for which
 // host, and which services could listen there. It is read from configuration
 // (internal/topology) and completed by what the logs say. Its zero value knows
@@ -55,6 +57,7 @@ type Listener struct {
 	PID     int    // 0 if it could not be seen; 1 is a socket that systemd holds
 	Process string // "node"
 	Service string // name of one of Services, "" if it is none of them
+	Manager string // of that service
 }
 
 // A Service is something that runs and can fail. One whose Unit is a template
@@ -83,7 +86,7 @@ type Service struct {
 }
 
 // UpstreamOf returns the addresses behind the target of a pass directive: the
-// servers of a group, or the address itself.
+// servers of a group, or the address itself; nil if it depends on a variable.
 func (t *Topology) UpstreamOf(pass string) []string {
 	addr := PassAddress(pass)
 	for _, g := range t.Groups {
@@ -91,7 +94,7 @@ func (t *Topology) UpstreamOf(pass string) []string {
 			return g.Servers
 		}
 	}
-	if addr == "" {
+	if addr == "" || strings.Contains(addr, "$") {
 		return nil
 	}
 	return []string{addr}
