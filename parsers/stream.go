@@ -65,6 +65,7 @@ type Stream struct {
 	lines int            // lines so far
 	end   culprit.Position
 	tally map[string]int // records by format
+	known bool           // the last record was understood
 
 	queue []*pending // records that wait, in the order of their first lines
 	bytes int        // of their text
@@ -396,17 +397,20 @@ func (s *Stream) parse(r *culprit.Record, e *Envelope, body []byte, f *format) {
 	r.Message = text(body)
 	r.Attrs = append(r.Attrs, e.Attrs...)
 	name := e.Format
+	s.known = f != nil
 	switch {
 	case f != nil && f.parse != nil:
 		f.parse(&s.clock, e, body, r)
 	case s.only != nil && s.only.parse(&s.clock, e, body, r):
-		name = s.only.name
+		name, s.known = s.only.name, true
 	default:
-		if known := parseBody(&s.clock, e, body, r); known != "" && f == nil {
-			name = known
+		if by := parseBody(&s.clock, e, body, r); by != "" && f == nil {
+			name, s.known = by, true
 		}
 	}
-	if name != "" {
+	// A name before a bar or a time alone is little to go by.
+	s.known = s.known || e.Format != "" && e.Format != "prefixed" && e.Format != "stamped"
+	if s.known {
 		s.tally[name]++
 	}
 	if r.Time.IsZero() {

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"culprit"
+	"culprit/correlate"
+	"culprit/ingest"
+	"culprit/internal/topology"
+)
+
+// A question is what `why` is asked.
+type question struct {
+	paths        []string
+	zone         *time.Location
+	since, until time.Time
+	now          time.Time // the present, for a machine that still runs
+}
+
+// An answer is what the logs say to it.
+type answer struct {
+	report  *culprit.Report
+	zone    *time.Location // to show times in
+	newest  time.Time      // of the last record
+	covered bool           // nginx's logs were read
+	notices []string
+	lines   int // records that were read
+}
+
+// analyse reads everything once and correlates it.
+func analyse(ctx context.Context, q question) (*answer, error) {
+	opts := ingest.Options{Zone: q.zone, Machine: len(q.paths) == 0}
+	var (
+		topo culprit.Topology
+		gaps []culprit.Gap
+		in   *ingest.Inputs
+		err  error
+	)
+	if opts.Machine {
+		topo, gaps = topology.ReadMachine()
+		in, err = ingest.Discover(&topo, "", opts)
+	} else {
+		in, err = ingest.Collect(q.paths, opts)
+	}
+	if in != nil {
+		defer in.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !opts.Machine {
+		topo, gaps = topology.Read(newConfigFS(in.Config), topology.Options{})
+	}
+	in.Assign(&topo)
+	if opts.Machine && q.since.IsZero() {
+		q.since = q.now.Add(-24 * time.Hour)
+	}
+	in.Window(q.since, q.until)
+
+	c := correlate.New(topo)
+	a := &answer{notices: in.Notices}
+	slices.SortStableFunc(in.Logs, func(x, y *ingest.Input) int { return cmp.Compare(readOrder(x), readOrder(y)) })
+	infos := []culprit.SourceInfo{}
+	for _, i := range in.Logs {
+		info, g, err := ingest.Read(ctx, i, func(r *culprit.Record) error {
+			c.Add(r)
+			return nil
+		})
+		gaps = append(gaps, g...)
+		if err != nil {
+			return nil, err
+		}
+		infos = append(infos, info)
+		a.lines += info.Records
+	}
+	for _, g := range slices.Concat(in.Gaps, gaps) {
+		c.AddGap(g)
+	}
+	a.newest, a.covered = c.Newest(), c.Covered()
+	now := a.newest
+	if opts.Machine && q.until.IsZero() {
+		now = q.now
+	}
+	a.report = c.Report(now)
+	a.report.Sources = infos
+	a.zone = q.zone
+	if a.zone == nil && opts.Machine {
+		a.zone = time.Local
+	}
+	if a.zone == nil && topo.Zone != "" {
+		if loc, err := time.LoadLocation(topo.Zone); err == nil {
+			a.zone = loc
+		}
+	}
+	if a.zone == nil {
+		a.zone = time.UTC
+	}
+	return a, nil
+}
+
+// readOrder puts nginx's error logs first: the correlator then knows which
+// requests of the access logs it has to keep.
+func readOrder(i *ingest.Input) int {
+	switch {
+	case i.Options.Format == "nginx_error":
+		return 0
+	case i.Options.Format == "nginx_access":
+		return 1
+	}
+	return 2
+}
+
+// configFS shows the configuration files that were found as one file system,
+// whatever folders and archives they came from.
+type configFS struct {
+	files map[string]string // name to path
+	dirs  map[string][]string
+}
+
+func newConfigFS(list []ingest.ConfigFile) *configFS {
+	c := &configFS{files: map[string]string{}, dirs: map[string][]string{".": nil}}
+	for _, f := range list {
+		name := strings.TrimLeft(path.Clean("/"+f.Name), "/")
+		if name == "" || c.files[name] != "" {
+			continue
+		}
+		c.files[name] = f.Path
+		for child := name; child != "."; {
+			dir := path.Dir(child)
+			_, known := c.dirs[dir]
+			c.dirs[dir] = append(c.dirs[dir], path.Base(child))
+			if known && dir != "." {
+				break
+			}
+			child = dir
+		}
+	}
+	for d, list := range c.dirs {
+		slices.Sort(list)
+		c.dirs[d] = slices.Compact(list)
+	}
+	return c
+}
+
+// Open implements fs.FS.
+func (c *configFS) Open(name string) (fs.File, error) {
+	if p, ok := c.files[name]; ok {
+		return os.Open(p)
+	}
+	if _, ok := c.dirs[name]; ok {
+		return &configDir{c: c, name: name}, nil
+	}
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
+// configDir is an open folder of a configFS; it is its own description too.
+type configDir struct {
+	c    *configFS
+	name string
+	read int
+}
+
+func (d *configDir) Stat() (fs.FileInfo, error) { return d, nil }
+func (d *configDir) Read([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "read", Path: d.name, Err: fs.ErrInvalid}
+}
+func (d *configDir) Close() error               { return nil }
+func (d *configDir) Name() string               { return path.Base(d.name) }
+func (d *configDir) Size() int64                { return 0 }
+func (d *configDir) Mode() fs.FileMode          { return fs.ModeDir | 0o555 }
+func (d *configDir) Type() fs.FileMode          { return fs.ModeDir }
+func (d *configDir) Info() (fs.FileInfo, error) { return d, nil }
+func (d *configDir) ModTime() time.Time         { return time.Time{} }
+func (d *configDir) IsDir() bool                { return true }
+func (d *configDir) Sys() any                   { return nil }
+
+// ReadDir implements fs.ReadDirFile.
+func (d *configDir) ReadDir(n int) ([]fs.DirEntry, error) {
+	var out []fs.DirEntry
+	names := d.c.dirs[d.name]
+	for d.read < len(names) && (n <= 0 || len(out) < n) {
+		child := path.Join(d.name, names[d.read])
+		d.read++
+		if p, ok := d.c.files[child]; ok {
+			info, err := os.Stat(p)
+			if err != nil {
+				continue
+			}
+			out = append(out, fs.FileInfoToDirEntry(renamed{info, path.Base(child)}))
+			continue
+		}
+		out = append(out, &configDir{c: d.c, name: child})
+	}
+	return out, nil
+}
+
+// renamed is a file under the name that people know it by.
+type renamed struct {
+	fs.FileInfo
+	name string
+}
+
+func (r renamed) Name() string { return r.name }

@@ -1,0 +1,69 @@
+// Command culprit says why users got 502s: it reads what a machine has written
+// and links failed requests to what took their upstream down.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"culprit"
+	"culprit/internal/terminal"
+)
+
+// Exit codes of `culprit why`; the other commands use exitOK and exitFailed.
+const (
+	exitOK       = 0
+	exitIncident = 1 // an incident was found
+	exitFailed   = 2 // could not run
+	exitUnknown  = 3 // cannot tell: what would be needed could not be read
+)
+
+// An exitCode is an outcome that is no failure and still no exitOK.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRootCommand()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var code exitCode
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &code):
+		return int(code)
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(os.Stderr, "culprit: interrupted")
+		return exitFailed
+	}
+	fmt.Fprintln(os.Stderr, "culprit: "+terminal.EscapeLine(sentence(err)))
+	return exitFailed
+}
+
+// sentence turns an error into what a user reads: what failed, then what to do
+// where the program knows.
+func sentence(err error) string {
+	s := err.Error()
+	for _, hint := range []struct {
+		is error
+		do string
+	}{
+		{culprit.ErrLocked, "stop the other process, or name another folder with --data-dir"},
+		{culprit.ErrVersion, "name another folder with --data-dir, or use the program that wrote it"},
+		{culprit.ErrDiskFull, "free space on that disk and try again; nothing that was stored is lost"},
+	} {
+		if errors.Is(err, hint.is) {
+			return s + "; " + hint.do
+		}
+	}
+	return s
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// flags are the flags that several commands share.
+type flags struct {
+	since, until, at string
+	tz               string
+	config           string
+	dataDir          string
+	format           string
+}
+
+func newRootCommand() *cobra.Command {
+	f := &flags{}
+	root := &cobra.Command{
+		Use:           "culprit",
+		Short:         "Why did users get 502s, what proves it, and what would have prevented it?",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	p := root.PersistentFlags()
+	p.StringVar(&f.since, "since", "", "begin of the window: 2026-11-22 08:00, 08:00, 2h (ago)")
+	p.StringVar(&f.until, "until", "", "end of the window")
+	p.StringVar(&f.at, "at", "", "a moment; the window is an hour to either side")
+	p.StringVar(&f.tz, "tz", "", "zone of times that state none, such as Europe/Berlin (default: found out)")
+	p.StringVar(&f.config, "config", "", "configuration file")
+	p.StringVar(&f.dataDir, "data-dir", "", "folder of the store")
+	p.StringVar(&f.format, "format", "text", "text or json")
+	root.AddCommand(
+		newWhyCommand(f),
+		newParseCommand(f),
+		newEvalCommand(f),
+	)
+	return root
+}
+
+// json reports whether the output is for a machine.
+func (f *flags) json() (bool, error) {
+	switch f.format {
+	case "text", "":
+		return false, nil
+	case "json":
+		return true, nil
+	}
+	return false, fmt.Errorf("--format %s is not known: use text or json", f.format)
+}
+
+// zone reads --tz; nil if it was not given.
+func (f *flags) zone() (*time.Location, error) {
+	if f.tz == "" {
+		return nil, nil
+	}
+	loc, err := time.LoadLocation(f.tz)
+	if err == nil {
+		return loc, nil
+	}
+	for _, layout := range []string{"-07:00", "-0700", "-07"} {
+		if t, err := time.Parse(layout, f.tz); err == nil {
+			_, off := t.Zone()
+			return time.FixedZone(f.tz, off), nil
+		}
+	}
+	return nil, fmt.Errorf("--tz %s is no zone: use a name such as Europe/Berlin or an offset such as +02:00", f.tz)
+}
+
+// window reads --since, --until and --at; zero times are no bound.
+func (f *flags) window(now time.Time) (since, until time.Time, err error) {
+	zone, err := f.zone()
+	if err != nil {
+		return since, until, err
+	}
+	if zone == nil {
+		zone = time.Local
+	}
+	if f.at != "" {
+		if f.since != "" || f.until != "" {
+			return since, until, fmt.Errorf("--at goes without --since and --until")
+		}
+		t, err := moment("--at", f.at, now, zone)
+		return t.Add(-time.Hour), t.Add(time.Hour), err
+	}
+	if f.since != "" {
+		if since, err = moment("--since", f.since, now, zone); err != nil {
+			return since, until, err
+		}
+	}
+	if f.until != "" {
+		if until, err = moment("--until", f.until, now, zone); err != nil {
+			return since, until, err
+		}
+	}
+	if !since.IsZero() && !until.IsZero() && !since.Before(until) {
+		return since, until, fmt.Errorf("--since %s is not before --until %s", f.since, f.until)
+	}
+	return since, until, nil
+}
+
+// moment reads a point in time: a duration ago, a time of today, a date with or
+// without a time and an offset.
+func moment(flag, s string, now time.Time, zone *time.Location) (time.Time, error) {
+	if d, err := time.ParseDuration(strings.TrimSuffix(s, " ago")); err == nil {
+		return now.Add(-d.Abs()), nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999", "2006-01-02 15:04", "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", "2006-01-02"} {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			return t, nil
+		}
+	}
+	for _, layout := range []string{"15:04:05", "15:04"} {
+		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			n := now.In(zone)
+			d := time.Date(n.Year(), n.Month(), n.Day(), t.Hour(), t.Minute(), t.Second(), 0, zone)
+			if d.After(now) {
+				d = d.AddDate(0, 0, -1)
+			}
+			return d, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%s %q is no time: use 2026-11-22 08:00, 08:00 or 2h", flag, s)
+}
