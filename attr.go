@@ -26,6 +26,21 @@ const (
 	typeFrame
 )
 
+// A ValueType says which of its types a [Value] has.
+type ValueType = valueType
+
+// The types of values.
+const (
+	TypeString  = typeString
+	TypeInt     = typeInt
+	TypeBool    = typeBool
+	TypeStrings = typeStrings
+	TypeFrame   = typeFrame
+)
+
+// Type returns the type of the value.
+func (v Value) Type() ValueType { return v.typ }
+
 // A Value is a string, an integer, a boolean, a list of strings or a stack
 // [Frame]. Its zero value is the empty string.
 type Value struct {
