@@ -46,7 +46,8 @@ func (c *collector) stream(name string, r io.Reader) error {
 		i.coding = codingNone
 	}
 	i.head = head
-	kind, _ := classify(head)
+	kind, format := classify(head)
+	i.Format = format
 	switch kind {
 	case contentTar:
 		return c.unpack(name, func(dst string) error { return untar(r, dst, c.opts.Limits) })
@@ -114,7 +115,7 @@ func (c *collector) unpack(name string, into func(dst string) error) error {
 	if err := into(dst); err != nil {
 		switch {
 		case errors.Is(err, errBomb), errors.Is(err, culprit.ErrCorrupt):
-			c.gap(name, "the archive is read in part only: "+err.Error(), "unpack it by hand and give the folder")
+			c.gap(name, "the archive is read in part only ("+err.Error()+")", "unpack it by hand and give the folder")
 		case errors.Is(err, fs.ErrPermission):
 			c.unreadable(name, name, err)
 		default:
@@ -206,7 +207,7 @@ func damaged(err error) error {
 	if errors.Is(err, errBomb) || errors.Is(err, culprit.ErrCorrupt) {
 		return err
 	}
-	return fmt.Errorf("%w: %w", culprit.ErrCorrupt, err)
+	return damage{err}
 }
 
 // put writes one member of an archive and returns its size. Names that would
@@ -286,7 +287,7 @@ func (c *collector) unpackJournal(i *Input) error {
 		}
 	}
 	if errors.Is(err, errBomb) || errors.Is(err, culprit.ErrCorrupt) {
-		c.gap(i.Name, "the journal cannot be unpacked: "+err.Error(), i.coding.test(i.Paths[0]))
+		c.gap(i.Name, "the journal cannot be unpacked ("+err.Error()+")", i.coding.test(i.Paths[0]))
 		return nil
 	}
 	return fmt.Errorf("unpack %s: %w", i.Name, err)

@@ -138,7 +138,7 @@ func logFormats(topo *culprit.Topology, i *Input) []string {
 	if text := topo.Formats[named]; text != "" {
 		texts = append(texts, text)
 	}
-	if best == 0 && i.Options.Format != "" && !isAccess(i.base) {
+	if best == 0 && i.Format != "" && !isAccess(i.base) {
 		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(topo.Formats)) {
@@ -198,8 +198,14 @@ func alike(configured, name string) int {
 		}
 		n++
 	}
-	// err.log and out.log are names that many programs use: their folder must agree as well.
-	if n == 1 && len(x) > 1 && ambiguous[family(x[len(x)-1])] && len(y) > 1 {
+	// err.log is a name that many programs use: a folder that says more than
+	// logs must agree as well, if both have one.
+	if n > 0 && n < len(x) && n < len(y) && ambiguous[family(x[len(x)-1])] {
+		for _, dir := range x[len(x)-n : len(x)-1] {
+			if dir != "log" && dir != "logs" {
+				return n
+			}
+		}
 		return 0
 	}
 	return n

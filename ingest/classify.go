@@ -24,7 +24,8 @@ const (
 	contentZip
 )
 
-// classify looks at the decoded beginning of a file.
+// classify looks at the decoded beginning of a file. The format is the one of
+// the lines that parsers know, "" if there are none.
 func classify(head []byte) (c content, format string) {
 	switch {
 	case len(head) == 0:
@@ -45,7 +46,7 @@ func classify(head []byte) (c content, format string) {
 	if isBinary(body) {
 		return contentBinary, ""
 	}
-	if f := parsers.Detect(body); f != "" {
+	if f, _ := parsers.Detect(body); f != "" {
 		return contentLog, f
 	}
 	return contentText, ""

@@ -53,6 +53,12 @@ func (c coding) test(path string) string {
 	return "xz -dk " + quote(path)
 }
 
+// damage is an error of a decoder; it is a [culprit.ErrCorrupt].
+type damage struct{ error }
+
+func (d damage) Is(target error) bool { return target == culprit.ErrCorrupt }
+func (d damage) Unwrap() error        { return d.error }
+
 // errBomb ends the reading of a file that grows out of proportion.
 var errBomb = errors.New("unpacks to more than it may")
 
@@ -67,14 +73,14 @@ func (c coding) decode(r io.Reader, limit int64) (io.ReadCloser, error) {
 	case codingGzip:
 		z, err := gzip.NewReader(bufio.NewReaderSize(in, chunk))
 		if err != nil {
-			return nil, fmt.Errorf("read gzip: %w: %w", culprit.ErrCorrupt, err)
+			return nil, damage{err}
 		}
 		out = z
 	case codingZstd:
 		// One goroutine and a bounded window: a file may ask for 2 GB of memory.
 		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20), zstd.WithDecoderLowmem(true))
 		if err != nil {
-			return nil, fmt.Errorf("read zstd: %w: %w", culprit.ErrCorrupt, err)
+			return nil, damage{err}
 		}
 		out = z.IOReadCloser()
 	case codingBzip2:
@@ -114,7 +120,7 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	case b.n > ratioFloor && b.n/maxRatio > b.in.n:
 		return 0, fmt.Errorf("%w: %d bytes out of %d", errBomb, b.n, b.in.n)
 	case err != nil && !errors.Is(err, io.EOF):
-		return n, fmt.Errorf("unpack: %w: %w", culprit.ErrCorrupt, err)
+		return n, damage{err}
 	}
 	return n, err
 }

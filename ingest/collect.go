@@ -47,6 +47,7 @@ type collector struct {
 	files    int
 	unknown  []string // text files given by name that no parser knows
 	looked   int      // files that were there at all
+	placed   bool     // the files lie where logs lie, so their names need not say it
 }
 
 // A tree is where a file is found: the folder that was asked for, or an archive.
@@ -206,7 +207,7 @@ func (c *collector) file(t tree, path string, fi fs.FileInfo, byName bool) error
 	}
 	if err != nil && len(head) == 0 {
 		if errors.Is(err, culprit.ErrCorrupt) {
-			c.gap(name, "cannot be unpacked: "+reason(err), cod.test(path))
+			c.gap(name, "cannot be unpacked ("+reason(err)+")", cod.test(path))
 			return nil
 		}
 		c.unreadable(name, path, err)
@@ -226,8 +227,9 @@ func (c *collector) file(t tree, path string, fi fs.FileInfo, byName bool) error
 func (c *collector) sort(t tree, i *Input, byName bool) error {
 	kind, format := classify(i.head)
 	if c.opts.Format != "" && kind != contentTar && kind != contentZip && kind != contentJournal {
-		kind, format = contentLog, c.opts.Format
+		kind, format, i.Options.Format = contentLog, c.opts.Format, c.opts.Format
 	}
+	i.Format = format
 	switch kind {
 	case contentEmpty:
 		c.skip(i.Name, "empty")
@@ -257,26 +259,19 @@ func (c *collector) sort(t tree, i *Input, byName bool) error {
 		}
 		return c.archive(i, kind)
 	case contentLog:
-		if c.opts.Format == "" && !byName && isConfig(i.base) {
+		if c.opts.Format == "" && !byName && !c.placed && isConfig(i.base) {
 			c.config(i)
 			return nil
 		}
-		i.Options.Format = format
 		c.in.Logs = append(c.in.Logs, i)
 	case contentText:
-		switch {
-		case isConfig(i.base):
-			c.config(i)
-			if byName {
-				c.unknown = append(c.unknown, i.Name)
-			}
-		case isLogName(i.base):
+		if c.placed || byName && format != "" || isLogName(i.base) && !isConfig(i.base) {
 			c.in.Logs = append(c.in.Logs, i)
-		default:
-			c.config(i)
-			if byName {
-				c.unknown = append(c.unknown, i.Name)
-			}
+			return nil
+		}
+		c.config(i)
+		if byName {
+			c.unknown = append(c.unknown, i.Name)
 		}
 	}
 	return nil

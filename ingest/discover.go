@@ -135,7 +135,7 @@ func pm2Homes(root string) []string {
 // path, "" for the machine itself. The error is that of [Collect].
 func Discover(topo *culprit.Topology, root string, o Options) (*Inputs, error) {
 	o.Machine = root == "" || root == "/"
-	c := &collector{in: &Inputs{opts: o}, opts: o, seen: map[string]bool{}}
+	c := &collector{in: &Inputs{opts: o}, opts: o, seen: map[string]bool{}, placed: true}
 	for _, p := range Places(topo, root) {
 		c.place(p)
 	}
@@ -187,10 +187,10 @@ func (p Place) Files() (files, closed []string) {
 	if p.Only {
 		return files, closed
 	}
-	older, _ := glob(p.Pattern + "[.-]*")
+	older, _ := glob(p.Pattern + `[.\-]*`)
 	// error.log-20261122, error-20261122.log
 	if stem, ok := strings.CutSuffix(p.Pattern, ".log"); ok && !strings.HasSuffix(stem, "*") {
-		more, _ := glob(stem + "[._-]20[0-9][0-9]*.log*")
+		more, _ := glob(stem + `[._\-]20[0-9][0-9]*.log*`)
 		older = append(older, more...)
 	}
 	for _, o := range older {

@@ -25,6 +25,7 @@ type Input struct {
 	Name    string          // as people know it, and as it goes into the records: the path as given, or archive/member
 	Class   Class           //
 	Paths   []string        // what to open: one file; of a journal its files, or a folder
+	Format  string          // what its beginning looks like, "" if no parser knows its lines
 	Size    int64           // bytes on disk, 0 of a pipe
 	ModTime time.Time       // zero of a pipe
 	Options parsers.Options // how to read it; completed by [Inputs.Assign]

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -234,18 +233,19 @@ func (t *tail) String() string { return string(t.b) }
 // pushExport hands the entries of an export text to push.
 func pushExport(ctx context.Context, src io.Reader, push func(parsers.Line) error) error {
 	r := parsers.NewExportReader(src)
+	var e parsers.JournalEntry
 	for n := 1; ; n++ {
 		if n&0xff == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		l, err := r.Next()
+		err := r.Next(&e)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("read export: %w", err)
+			return err
 		}
-		if err := push(l); err != nil {
+		if err := push(e.Line()); err != nil {
 			return err
 		}
 	}

@@ -23,7 +23,7 @@ import (
 // them for a single record). Records with a time outside of [Since, Until] are
 // not handed out, nor those without a time that follow them.
 func Read(ctx context.Context, i *Input, emit func(*culprit.Record) error) (culprit.SourceInfo, []culprit.Gap, error) {
-	r := &reading{in: i, emit: emit, info: culprit.SourceInfo{Path: i.Name, Format: i.Options.Format}}
+	r := &reading{in: i, emit: emit, info: culprit.SourceInfo{Path: i.Name, Format: i.Format}}
 	var err error
 	switch {
 	case i.Class == ClassJournal:
@@ -155,7 +155,7 @@ func (r *reading) file(ctx context.Context) error {
 	}
 	z, err := i.coding.decode(f, defaultStreamBytes)
 	if err != nil {
-		r.gap(i.coding, "cannot be unpacked: "+err.Error())
+		r.gap(i.coding, "cannot be unpacked ("+err.Error()+")")
 		return nil
 	}
 	defer z.Close()
@@ -199,7 +199,7 @@ func (r *reading) bytes(ctx context.Context, src io.Reader, pos int64, no int) e
 	case errors.Is(err, errBomb):
 		r.gap(r.in.coding, "read in part only: it "+err.Error())
 	case errors.Is(err, culprit.ErrCorrupt):
-		r.gap(r.in.coding, "damaged, read up to the damage: "+err.Error())
+		r.gap(r.in.coding, "damaged, read up to the damage ("+err.Error()+")")
 	default:
 		r.gaps = append(r.gaps, unreadable(r.in.Name, r.in.Name, err))
 	}

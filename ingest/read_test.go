@@ -280,7 +280,7 @@ func TestRead_Journal(t *testing.T) {
 	write(t, dir, map[string]string{"packed/system.journal.gz": gz(t, string(data))})
 
 	recs, info, gaps := readAll(t, one(t, filepath.Join(dir, "packed"), ingest.Options{TempDir: t.TempDir()}))
-	if len(recs) != 3 || len(gaps) != 0 || recs[1].LineFrom != 2 || recs[1].Start.Cursor == "" || string(recs[1].Text) != "two" || !recs[1].Time.Equal(start.Add(time.Second)) {
+	if len(recs) != 3 || len(gaps) != 0 || recs[1].LineFrom != 2 || recs[1].Start.Cursor == "" || string(recs[1].Text) != "app[77]: two" || !recs[1].Time.Equal(start.Add(time.Second)) {
 		t.Errorf("packed: %d records, gaps %v, second %+v", len(recs), gaps, recs[1])
 	}
 	if !info.First.Equal(start) || !info.Last.Equal(start.Add(2*time.Second)) {
@@ -292,7 +292,7 @@ func TestRead_Journal(t *testing.T) {
 	recs, _, _ = readAll(t, both)
 	var order []string
 	for _, r := range recs {
-		order = append(order, string(r.Text))
+		order = append(order, r.Message)
 	}
 	if got := strings.Join(order, ","); got != "one,one and a half,two,two and a half,three" {
 		t.Errorf("two files are read in the order %s", got)
@@ -319,7 +319,7 @@ func TestRead_JournalExport(t *testing.T) {
 	must(t, err)
 	in.Assign(nil)
 	recs, _, _ := readAll(t, in.Logs[0])
-	if len(recs) != 2 || string(recs[0].Text) != "one" || !recs[1].Time.Equal(start.Add(time.Second)) {
+	if len(recs) != 2 || recs[0].Message != "one" || !recs[1].Time.Equal(start.Add(time.Second)) {
 		t.Errorf("%d records", len(recs))
 	}
 }
