@@ -22,12 +22,12 @@ type Options struct {
 
 // A Line is one physical line of a file or one entry of a journal.
 type Line struct {
-	Text  []byte           // without its newline; the entry's message in a journal. Only valid during the call
+	Text  []byte           // without its newline; of a journal entry what a person would see, IDENTIFIER[PID]: MESSAGE. Only valid during the call
 	No    int              // its number from 1
 	Start culprit.Position // of its first byte
 	End   culprit.Position // after its newline
 	Mark  culprit.Mark     // what the reader noticed; MarkTruncated: the rest of the line follows with the same No
-	Entry *Envelope        // the envelope of a journal entry, nil for a line of a file
+	Entry *Envelope        // the envelope of a journal entry and its message as Body, nil for a line of a file
 }
 
 // Bounds of a record. What lies behind a bound begins a new record, and the one
@@ -144,7 +144,11 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 		s.cutNo = l.No
 	}
 
-	line := s.visible(l.Text, l.Mark)
+	shown := l.Text
+	if l.Entry != nil && l.Entry.Body != nil {
+		shown = l.Entry.Body
+	}
+	line := s.visible(shown, l.Mark)
 	var f *format
 	if l.Entry != nil {
 		attrs, buf := e.Attrs, e.buf
