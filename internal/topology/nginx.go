@@ -73,7 +73,7 @@ func (r *reader) readNginx() {
 		data, _ := r.tree.read(name)
 		seen[sha256.Sum256(data)] = true
 		src := &nginxTree{tree: r.tree, parsed: map[string][]directive{}}
-		i := &nginxInterpreter{r: r, src: src, prefix: path.Dir(name)}
+		i := &nginxInterpreter{r: r, src: src, prefix: path.Dir(name), active: []string{name}}
 		i.http(src.parse(name), nginxScope{})
 	}
 }
@@ -188,7 +188,7 @@ func (d *nginxDump) parse(name string) []directive { return parseNginx(name, d.t
 // nginx interprets one configuration whose main file is name, at home on its
 // machine.
 func (r *reader) nginx(src nginxSource, name, home string) {
-	i := &nginxInterpreter{r: r, src: src, prefix: path.Dir(name)}
+	i := &nginxInterpreter{r: r, src: src, prefix: path.Dir(name), active: []string{name}}
 	main := nginxScope{}
 	access, errors := defaultLogs(home)
 	main.errors = []culprit.Log{{Path: errors, Format: "error"}}

@@ -158,13 +158,16 @@ func ignored(lower string) bool {
 // parts. Only small files with a telling suffix or folder are opened.
 func (r *reader) byContent(name, lower string, entry fs.DirEntry) {
 	info, err := entry.Info()
-	if err != nil || info.Mode()&fs.ModeSymlink == 0 && info.Size() > maxFile {
+	if err != nil {
 		return
 	}
 	dir := "/" + strings.ToLower(path.Dir(name)) + "/"
 	nginxDir := strings.Contains(dir, "/sites-") || strings.Contains(dir, "sites-enabled") || strings.Contains(dir, "/vhost") || strings.Contains(dir, "/nginx/") || strings.Contains(dir, "/conf.d/") || strings.Contains(dir, "/http.d/")
 	config := isOneOf(path.Ext(lower), ".conf", ".ini", ".vhost", ".nginx")
 	dump := strings.Contains(lower, "nginx") && isOneOf(path.Ext(lower), ".txt", ".conf", "")
+	if !config && info.Mode()&fs.ModeSymlink == 0 && info.Size() > maxFile {
+		return
+	}
 	if !config && !dump && !(nginxDir && (path.Ext(lower) == "" || strings.Contains(dir, "/sites-") || strings.Contains(dir, "sites-enabled"))) {
 		return
 	}
@@ -177,7 +180,7 @@ func (r *reader) byContent(name, lower string, entry fs.DirEntry) {
 		r.nginxDump = append(r.nginxDump, name)
 	case hasSection(data, "[program:") || hasSection(data, "[eventlistener:"):
 		r.programs = append(r.programs, name)
-	case hasBlock(data, "http"):
+	case hasBlock(data, "http") || lower == "nginx.conf" && (bytes.Contains(data, []byte("http")) || !hasBlock(data, "server")):
 		r.nginxMain = append(r.nginxMain, name)
 	case hasBlock(data, "server") || hasBlock(data, "upstream"):
 		r.nginxPart = append(r.nginxPart, name)
