@@ -24,19 +24,24 @@ const (
 	contentZip
 )
 
+const (
+	journalMagic = "LPKSHHRH"  // of a journal file
+	exportMagic  = "__CURSOR=" // the first field that journalctl -o export prints
+)
+
 // classify looks at the decoded beginning of a file. The format is the one of
 // the lines that parsers know, "" if there are none.
 func classify(head []byte) (c content, format string) {
 	switch {
 	case len(head) == 0:
 		return contentEmpty, ""
-	case bytes.HasPrefix(head, []byte("LPKSHHRH")):
+	case bytes.HasPrefix(head, []byte(journalMagic)):
 		return contentJournal, ""
 	case bytes.HasPrefix(head, []byte("PK\x03\x04")), bytes.HasPrefix(head, []byte("PK\x05\x06")):
 		return contentZip, ""
 	case isTar(head):
 		return contentTar, ""
-	case bytes.HasPrefix(head, []byte("__CURSOR=")):
+	case bytes.HasPrefix(head, []byte(exportMagic)):
 		return contentExport, ""
 	}
 	body := bytes.TrimLeft(head, "\x00") // the hole that copytruncate leaves

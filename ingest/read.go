@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -135,6 +136,16 @@ func (r *reading) file(ctx context.Context) error {
 		return nil
 	}
 	defer f.Close()
+	if i.base == "" { // made by hand, not collected
+		var head [512]byte
+		n, _ := f.ReadAt(head[:], 0)
+		if i.coding = codingOf(head[:n]); i.coding == codingNone && bytes.HasPrefix(head[:n], []byte(journalMagic)) {
+			i.Class = ClassJournal
+			return r.journal(ctx)
+		} else if bytes.HasPrefix(head[:n], []byte(exportMagic)) {
+			i.Class = ClassExport
+		}
+	}
 	if i.coding == codingNone {
 		if i.old() {
 			return nil

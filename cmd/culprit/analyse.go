@@ -109,9 +109,9 @@ func analyse(ctx context.Context, q question) (*answer, error) {
 // requests of the access logs it has to keep.
 func readOrder(i *ingest.Input) int {
 	switch {
-	case i.Options.Format == "nginx_error":
+	case i.Format == "nginx_error":
 		return 0
-	case i.Options.Format == "nginx_access":
+	case i.Format == "nginx_access":
 		return 1
 	}
 	return 2
