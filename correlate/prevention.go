@@ -111,8 +111,8 @@ func (c *analysis) preventOOM(f *finding, add func(text, command, basis string))
 		add("Give "+s.name+" and what else runs here limits that fit the machine", "sudo systemctl set-property "+unitFor(s)+" MemoryMax=...", "the kernel says CONSTRAINT_NONE: the whole machine was out of memory")
 		return
 	}
-	if g := c.growth(s, f.trigger); g != "" {
-		add("Find what grows: "+g, "", "its number only rose before the kill")
+	if g := growth(f.trigger); g != nil {
+		add(fmt.Sprintf("Find what grows: %q", g.shape), "", fmt.Sprintf("logged %d times before the kill, and its number only rose", g.times))
 	} else {
 		add("Find what grows in "+s.name, "node --heapsnapshot-signal=SIGUSR2 ...", "it held "+size(d.Attrs.GetInt("anon_rss_kb")*1024)+" when it was killed")
 	}
@@ -149,42 +149,44 @@ func upstreamText(c *analysis, l *lane) string {
 	return "the upstream of " + strings.Join(l.upstreams, ", ")
 }
 
-// growth finds a line of the service's own log that says how much it holds:
-// the same words again and again, with a number that only rose.
-func (c *analysis) growth(s *service, r *run) string {
-	type trend struct {
-		last  int64
-		n     int
-		rises bool
-		shape string
-	}
-	trends := map[string]*trend{}
-	var order []string
+// A trend is a line of a service's own log that says how much it holds.
+type trend struct {
+	shape string // its words, numbers as <n>
+	last  *culprit.Event
+	times int
+	value int64
+	rises bool
+}
+
+// growth finds the line that a process wrote again and again before it ended,
+// with a number that only rose; nil if there is none.
+func growth(r *run) *trend {
+	var trends []*trend
+	byShape := map[string]*trend{}
 	for _, e := range r.said {
-		if e.Kind != culprit.KindAppLog || e.Severity > culprit.SeverityWarning || e.Severity < 0 {
+		if e.Kind != culprit.KindAppLog {
 			continue
 		}
-		shape, num, ok := shapeOf(firstLine(e.Message, 200))
+		shape, n, ok := shapeOf(firstLine(e.Message, 200))
 		if !ok {
 			continue
 		}
-		t := trends[shape]
+		t := byShape[shape]
 		if t == nil {
-			t = &trend{rises: true, shape: shape}
-			trends[shape] = t
-			order = append(order, shape)
-		} else if num <= t.last {
-			t.rises = false
+			t = &trend{shape: shape, rises: true, value: n - 1}
+			byShape[shape] = t
+			trends = append(trends, t)
 		}
-		t.last = num
-		t.n++
+		t.rises = t.rises && n > t.value
+		t.value, t.last = n, e
+		t.times++
 	}
-	for _, k := range order {
-		if t := trends[k]; t.rises && t.n >= 3 {
-			return fmt.Sprintf("%q, %d times", t.shape, t.n)
+	for _, t := range trends {
+		if t.rises && t.times >= 3 {
+			return t
 		}
 	}
-	return ""
+	return nil
 }
 
 // shapeOf replaces the numbers of a message by <n> and returns the first.

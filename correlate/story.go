@@ -181,6 +181,9 @@ func (t *teller) cause() {
 	if f.root != nil {
 		t.cite(f.root, "supports")
 	}
+	if g := t.grew(); g != nil {
+		t.cite(g.last, "supports")
+	}
 	if d := t.down(); d != nil {
 		if g := d.last().gaveUp; g != nil {
 			t.cite(g, "supports")
@@ -206,6 +209,24 @@ func (t *teller) cause() {
 		}
 		t.inc.Causes = append(t.inc.Causes, tc)
 	}
+}
+
+// filled tells whether the trigger is a kernel kill at the service's own limit.
+func (t *teller) filled() bool {
+	r := t.f.trigger
+	if r == nil || r.words == nil || r.words.decisive() == nil {
+		return false
+	}
+	d := r.words.decisive()
+	return d.Kind == culprit.KindOOMKill && !global(d) && d.Attrs.GetInt("limit_kb") > 0
+}
+
+// grew returns the line of the service's own log that shows its memory grow.
+func (t *teller) grew() *trend {
+	if !t.filled() {
+		return nil
+	}
+	return growth(t.f.trigger)
 }
 
 func (t *teller) down() *downtime {
@@ -264,6 +285,15 @@ func (t *teller) chain() {
 	}
 	if f.root != nil && (f.trigger == nil || f.trigger.words == nil || f.root != f.trigger.words.decisive()) {
 		step(f.root.Time, f.rootKind, inc.Service, rootSentence(f), "root", f.root)
+	}
+	if f.root == nil && t.filled() {
+		d := f.trigger.words.decisive()
+		l := []*culprit.Event{d}
+		at := d.Time
+		if g := t.grew(); g != nil {
+			l, at = []*culprit.Event{g.last, d}, g.last.Time
+		}
+		step(at, "memory_growth", inc.Service, inc.Service+" filled its limit of "+size(d.Attrs.GetInt("limit_kb")*1024), "root", l...)
 	}
 	if f.trigger != nil && f.trigger.words != nil {
 		w := f.trigger.words
