@@ -1,0 +1,22 @@
+package parsers
+
+// What machines, service managers and people say: the lists for the registry.
+var (
+	systemFormats = []*format{supervisorFormat, reflogFormat, dpkgFormat, aptFormat}
+
+	systemRules = []*rule{oomRule, oomKilledRule, oomdRule, coredumpRule}
+
+	systemBodies = []body{
+		{"kernel_oom", parseOOM},
+		{"kernel", parseKernel},
+		{"systemd", parseSystemd},
+		{"systemd", parseCompanion},
+		{"supervisor", parseSupervisor},
+		{"pm2", parsePM2},
+		{"memory_listener", parseMemoryListener},
+		{"docker", parseDocker},
+		{"change", parseChange},
+		{"deploy", parseDeploy},
+		{"package", parsePackage},
+	}
+)
