@@ -281,7 +281,9 @@ func spawnError(s string, r *culprit.Record) bool {
 	manager(r)
 	switch {
 	case strings.HasPrefix(s, "can't find command "), strings.HasPrefix(s, "command at "), strings.HasPrefix(s, "no permission to run command "):
-		r.Attrs.Add("command", value(s, "'", "'"))
+		if open := strings.IndexByte(s[6:], '\''); open >= 0 { // behind the apostrophe of "can't"
+			r.Attrs.Add("command", value(s[6+open:], "'", "'"))
+		}
 	case strings.Contains(s, " for '"):
 		program(value(s, " for '", "'"), r)
 	case strings.Contains(s, "to spawn '"):
