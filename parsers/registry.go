@@ -17,17 +17,21 @@ var byFirst, byFirstInner [256][]*format
 func init() {
 	// One line each: the list of a file.
 	for _, list := range [][]*format{
+		{journalJSON},
 		containerFormats,
 		{dmesgFormat},
 		syslogFormats,
-		nginxFormats,
+		nginxErrorFormats,
+		nginxAccessFormats,
+		systemFormats,
+		loggerFormats,
 	} {
 		formats = append(formats, list...)
 	}
-	for _, list := range [][]*rule{} {
+	for _, list := range [][]*rule{systemRules, nodeRules} {
 		rules = append(rules, list...)
 	}
-	for _, list := range [][]body{} {
+	for _, list := range [][]body{systemBodies, nodeBodies} {
 		bodies = append(bodies, list...)
 	}
 

@@ -1,0 +1,443 @@
+package parsers
+
+import (
+	"strconv"
+	"strings"
+
+	"culprit"
+)
+
+// nodeBodies are the parsers of what Node, its loggers and its package managers
+// write, in the order in which they are asked.
+var nodeBodies = []body{
+	{"v8_report", parseV8},
+	{"node_warning", parseWarning},
+	{"npm", parseNPM},
+	{"json_log", parseJSONLog},
+	{"node", parseNode},
+}
+
+// A nodeFailure is an error and what it means.
+type nodeFailure struct {
+	trace
+	finding
+	kind  culprit.Kind
+	fatal bool // the process died of it, and the record shows it
+}
+
+// read finds the error in the text of a record without envelopes.
+func (x *nodeFailure) read(e *Envelope, s string) bool {
+	logged := loggerFormat(e.Format)
+	multi := strings.IndexByte(s, '\n') >= 0
+	if !multi {
+		return x.readLine(e, s, logged)
+	}
+	readTrace(&x.trace, s)
+	x.plainHead()
+	if !x.headed && x.frames == 0 && !x.excerpt && x.summary == "" {
+		if !x.readLine(e, firstLine(s), logged) {
+			return false
+		}
+		return true
+	}
+	if x.typ == "Trace" && !x.excerpt {
+		return false // console.trace
+	}
+	if !x.headed && x.frames == 0 && !x.excerpt { // an object that was printed
+		return x.object()
+	}
+	x.judge(s)
+	return true
+}
+
+// plainHead takes "error: relation does not exist" apart once frames show that
+// it is an error: libraries give errors names of their own.
+func (t *trace) plainHead() {
+	if t.headed || t.frames == 0 {
+		return
+	}
+	i := strings.Index(t.message, ": ")
+	if i <= 0 || i > 60 {
+		return
+	}
+	for k := range i {
+		if !isIdent(t.message[k]) {
+			return
+		}
+	}
+	t.typ, t.message, t.headed = t.message[:i], t.message[i+2:], true
+}
+
+// readLine finds the error in a single line: one with a type, or words that
+// say what happened.
+func (x *nodeFailure) readLine(e *Envelope, s string, logged bool) bool {
+	x.trace = trace{props: noProps(), inner: noProps()}
+	h, ok := findErrorHead(s)
+	switch {
+	case ok && (h.message < len(s) || h.at == 0):
+		x.typ, x.code, x.headed = h.typ, h.code, true
+		x.before = strings.TrimSpace(s[:h.at])
+		x.message = h.text(s)
+		if i := traceWord(x.message); i >= 0 {
+			x.oneLine(x.message[i:])
+			x.message = strings.TrimRight(x.message[:i], " ")
+		}
+	case logged && e.Severity >= 0 && e.Severity <= culprit.SeverityWarning || tellsFailure(s):
+		_, n := levelPrefix(s)
+		x.message = s[n:]
+	default:
+		return false
+	}
+	x.props.code = x.code
+	x.props.fromMessage(x.message)
+	x.judge(s)
+	if x.headed {
+		return true
+	}
+	return x.kind != culprit.KindException && x.kind != culprit.KindUncaughtException || uncaughtWords(s) || exceptionContext(e)
+}
+
+// exceptionContext reports whether Nest's exception handlers logged the line.
+func exceptionContext(e *Envelope) bool {
+	switch e.Attrs.Get("nest_context") {
+	case "ExceptionsHandler", "ExceptionHandler":
+		return true
+	}
+	return false
+}
+
+// oneLine reads the frames of a stack whose line breaks were taken out.
+func (t *trace) oneLine(s string) {
+	for range 100 {
+		i := strings.Index(s, " at ")
+		if i < 0 {
+			return
+		}
+		s = s[i+1:]
+		frame := s
+		if j := strings.Index(s, "  "); j > 0 {
+			frame = s[:j]
+		}
+		if _, ok := frameLine(4, frame); ok {
+			t.frames++
+			t.frame(frame, true)
+		}
+		s = s[min(3, len(s)):]
+	}
+}
+
+// tellsFailure reports whether a line without a type or a level is worth a
+// closer look.
+func tellsFailure(s string) bool {
+	if _, code := systemCode(s); code != "" {
+		return true
+	}
+	return strings.Contains(s, "Cannot find module ") || strings.Contains(s, "Nest can't resolve dependencies") || uncaughtWords(s) ||
+		strings.Contains(s, "nvironment variable") && len(s) < 400
+}
+
+func uncaughtWords(s string) bool {
+	s = s[:min(len(s), 200)]
+	return strings.Contains(s, "uncaughtException") || indexFold(s, "uncaught exception") >= 0
+}
+
+func rejectionWords(s string) bool {
+	s = s[:min(len(s), 200)]
+	return strings.Contains(s, "unhandledRejection") || strings.Contains(s, "UnhandledPromiseRejection") || indexFold(s, "unhandled rejection") >= 0 || indexFold(s, "unhandled promise rejection") >= 0
+}
+
+// judge gives the error its kind.
+func (x *nodeFailure) judge(s string) {
+	x.fatal = x.version != "" || x.excerpt && (x.before == "" || x.typ != "SyntaxError")
+	head := firstLine(s)
+	m := x.message[:min(len(x.message), 4096)]
+	x.finding = meaning(x.typ, x.props.code, m)
+	if x.finding.kind == "" && x.root != "" {
+		x.finding = meaning(x.nest, x.inner.code, x.root)
+	}
+	if x.finding.kind == "" && x.before != "" && !uncaughtWords(x.before) {
+		x.finding = meaning("", "", x.before)
+	}
+	x.kind = x.finding.kind
+	switch {
+	case x.kind != "":
+	case x.compiles():
+		x.kind = culprit.KindSyntaxError
+	case strings.HasPrefix(x.typ, "UnhandledPromiseRejection") || rejectionWords(head):
+		x.kind = culprit.KindUnhandledRejection
+	case x.fatal || uncaughtWords(head):
+		x.kind = culprit.KindUncaughtException
+	default:
+		x.kind = culprit.KindException
+	}
+}
+
+// compiles reports whether a SyntaxError is about a source file: JSON.parse and
+// the like throw them too.
+func (x *nodeFailure) compiles() bool {
+	switch x.typ {
+	case "TSError":
+		return true
+	case "SyntaxError":
+	default:
+		return false
+	}
+	if strings.Contains(x.message, "JSON") || strings.HasPrefix(x.top.Function, "JSON.parse") || x.top.File == "native" || strings.HasPrefix(x.thrownAt, "<anonymous") || strings.HasPrefix(x.thrownAt, "undefined:") {
+		return false
+	}
+	if x.thrownAt != "" {
+		return true
+	}
+	f := x.top.Function
+	return strings.HasPrefix(f, "wrapSafe") || strings.Contains(f, "compileFunction") || strings.Contains(f, "_compile") || strings.Contains(f, "runInThisContext") || strings.Contains(f, "ModuleLoader") || strings.Contains(f, "compileSourceTextModule") || strings.HasPrefix(f, "new Script")
+}
+
+// object judges an inspected object that was logged: an error if it has the
+// code of one.
+func (x *nodeFailure) object() bool {
+	x.finding = meaning("", x.props.code, x.summary)
+	x.kind = x.finding.kind
+	if x.kind == "" {
+		return false
+	}
+	head := strings.TrimRight(strings.TrimSuffix(x.message, "{"), " :")
+	x.message = x.summary
+	if head != "" {
+		x.before = head
+	}
+	return true
+}
+
+// apply writes the error into r.
+func (x *nodeFailure) apply(r *culprit.Record) {
+	r.Kind = x.kind
+	a := &r.Attrs
+	if x.typ != "" {
+		a.Add("error_type", x.typ)
+	}
+	a.Add("error_code", x.props.code)
+	a.Add("module", x.module)
+	a.Add("imported_from", x.importedFrom)
+	a.Add("subpath", x.subpath)
+	a.Add("package_json", x.packageJSON)
+	a.Add("setting", x.setting)
+	if len(x.stack) > 0 {
+		a.AddValue("require_stack", culprit.Strings(x.stack))
+	}
+	if x.frames > 0 {
+		a.AddInt("frames", int64(x.frames))
+	}
+	if x.hasTop {
+		a.AddValue("top_frame", culprit.FrameOf(x.top))
+	}
+	if x.hasApp {
+		a.AddValue("first_app_frame", culprit.FrameOf(x.app))
+	}
+	a.Add("thrown_at", x.thrownAt)
+	a.Add("node_version", x.version)
+	if n, err := strconv.Atoi(x.props.errno); err == nil {
+		a.AddInt("errno", int64(n))
+	} else {
+		a.Add("errno", x.props.errno)
+	}
+	a.Add("syscall", x.props.syscall)
+	a.Add("address", x.props.address)
+	if x.props.port > 0 {
+		a.AddInt("port", int64(x.props.port))
+	}
+	a.Add("hostname", x.props.hostname)
+	a.Add("path", x.props.path)
+	if x.causes > 0 {
+		a.AddInt("causes", int64(x.causes))
+	}
+	if x.root != "" {
+		a.Add("root_message", x.root)
+	}
+	if x.fatal {
+		a.AddBool("fatal", true)
+	}
+	if x.promise {
+		a.AddBool("from_promise", true)
+	}
+	x.addFingerprint(r)
+}
+
+// text returns the message as it is shown: with what the program wrote before
+// the error, where that says something.
+func (x *nodeFailure) text() string {
+	m := x.trace.message
+	if m == "" {
+		m = x.root
+	}
+	if m == "" {
+		m = x.typ
+	}
+	return m
+}
+
+// hasLetters reports whether a text says something.
+func hasLetters(s string) bool {
+	for i := range len(s) {
+		if s[i]|0x20 >= 'a' && s[i]|0x20 <= 'z' {
+			return true
+		}
+	}
+	return false
+}
+
+// parseNode reads traces, and the lines of loggers and of plain console output.
+func parseNode(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
+	if len(body) == 0 || e.Facility == "kernel" {
+		return false
+	}
+	s := text(body)
+	var x nodeFailure
+	if x.read(e, s) {
+		r.Message = x.text()
+		if hasLetters(x.before) && !x.excerpt {
+			r.Message = joinWords(x.before, r.Message)
+		}
+		if r.Severity == culprit.SeverityNone {
+			if sev, n := levelPrefix(s); n > 0 {
+				r.Severity = sev
+			}
+		}
+		x.apply(r)
+		return true
+	}
+	if lifecycle(s, r) {
+		return true
+	}
+	if !loggerFormat(e.Format) {
+		return false
+	}
+	if _, ok := e.Attrs.Lookup("logger"); !ok {
+		return false // a time and a level: any program writes that
+	}
+	r.Kind = culprit.KindAppLog
+	return true
+}
+
+// joinWords puts what a program wrote before an error and the error together.
+func joinWords(before, m string) string {
+	before = strings.TrimRight(before, " :-")
+	if m == "" || strings.HasSuffix(before, m) {
+		return before
+	}
+	return before + ": " + m
+}
+
+// warningRule: a warning of Node, with its stack or the advice how to get one.
+var warningRule = &rule{
+	name: "node_warning",
+	head: func(_ *Envelope, body []byte) bool {
+		_, _, ok := warningHead(text(body))
+		return ok
+	},
+	next: func(_ *Envelope, body []byte, state *int) step {
+		s := text(body)
+		if strings.HasPrefix(s, "(Use `node --trace-") || strings.HasPrefix(s, "(Use `electron --trace-") {
+			return stepLast
+		}
+		if *state == 0 {
+			*state = phaseText
+		}
+		if s == "Trace" { // Node 0.10 and 0.12
+			return stepMaybe
+		}
+		return traceNext(s, state)
+	},
+}
+
+// warningHead reads "(node:232) " and the "(node) " of old versions.
+func warningHead(s string) (pid int, rest string, ok bool) {
+	if len(s) < 8 || s[0] != '(' || s[1] != 'n' || !strings.HasPrefix(s, "(node") {
+		return 0, "", false
+	}
+	if strings.HasPrefix(s, "(node) ") {
+		return 0, s[7:], true
+	}
+	if s[5] != ':' {
+		return 0, "", false
+	}
+	i := 6
+	for i < len(s) && digit(s[i]) && i < 18 {
+		pid = pid*10 + int(s[i]-'0')
+		i++
+	}
+	if i == 6 || i+2 > len(s) || s[i] != ')' || s[i+1] != ' ' {
+		return 0, "", false
+	}
+	return pid, s[i+2:], true
+}
+
+// parseWarning reads the warnings of process.emitWarning.
+//
+//	(node:232) [DEP0040] DeprecationWarning: The `punycode` module is deprecated.
+//	(node:232) UnhandledPromiseRejectionWarning: Error: settlement failed
+func parseWarning(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
+	pid, s, ok := warningHead(text(body))
+	if !ok {
+		return false
+	}
+	code := ""
+	if strings.HasPrefix(s, "[") {
+		if i := strings.Index(s, "] "); i > 1 && i < maxTypeName {
+			code, s = s[1:i], s[i+2:]
+		}
+	}
+	name := before(firstLine(s), ":")
+	if len(name) == len(firstLine(s)) || strings.IndexByte(name, ' ') >= 0 || name == "warning" {
+		name = "Warning"
+	} else {
+		s = strings.TrimLeft(s[len(name)+1:], " ")
+	}
+	if pid > 0 {
+		r.PID = pid
+	}
+	var x nodeFailure
+	x.trace = trace{props: noProps(), inner: noProps()}
+	readTrace(&x.trace, s)
+	if name == "UnhandledPromiseRejectionWarning" {
+		x.plainHead()
+		x.judge(s)
+		if x.kind == culprit.KindException || x.kind == culprit.KindUncaughtException {
+			x.kind = culprit.KindUnhandledRejection
+		}
+		r.Message = x.text()
+		r.Severity = warningSeverity(r.Severity)
+		x.apply(r)
+		return true
+	}
+	m := s
+	if i := strings.Index(m, "\n(Use `"); i >= 0 {
+		m = m[:i]
+	}
+	if i := strings.Index(m, "\n    at "); i >= 0 {
+		m = m[:i]
+	}
+	r.Message = strings.TrimRight(m, "\n ")
+	r.Kind = culprit.KindNodeWarning
+	if name == "DeprecationWarning" {
+		r.Kind = culprit.KindDeprecationWarning
+	}
+	r.Severity = warningSeverity(r.Severity)
+	r.Attrs.Add("error_type", name)
+	r.Attrs.Add("error_code", code)
+	if x.frames > 0 {
+		r.Attrs.AddInt("frames", int64(x.frames))
+		r.Attrs.AddValue("top_frame", culprit.FrameOf(x.top))
+		if x.hasApp {
+			r.Attrs.AddValue("first_app_frame", culprit.FrameOf(x.app))
+		}
+	}
+	return true
+}
+
+// warningSeverity is that of a warning unless the transport states one.
+func warningSeverity(s culprit.Severity) culprit.Severity {
+	if s == culprit.SeverityNone {
+		return culprit.SeverityWarning
+	}
+	return s
+}

@@ -1,0 +1,363 @@
+package parsers
+
+import (
+	"strings"
+
+	"culprit"
+)
+
+// nodeRules join what Node and programs in it write over several lines. The
+// order matters: the first head that matches decides.
+var nodeRules = []*rule{v8Rule, npmRule, warningRule, sourceRule, nestRule, prettyRule, loggerRule, errorRule, blockRule, frameRule}
+
+// The phases of a trace, in the lowest bits of a rule's state.
+const (
+	phaseStart  = iota
+	phaseSource // the excerpt of the source, up to its caret
+	phaseCaret  // behind the caret: the next line is the error, whatever it looks like
+	phaseText   // the message
+	phaseStack  // the list below "Require stack:"
+	phaseFrames
+	phaseBlock // the properties of the error, up to the brace that closes them
+	phaseDone
+	phaseMask = 15
+)
+
+// Further bits of the state.
+const (
+	loggedBit  = 1 << 4 // a logger's line came first: the error may follow with its type
+	countShift = 8      // lines of the phase
+	countMask  = 0xff
+	baseShift  = 16 // 1 + indentation of the error
+	propShift  = 26 // 1 + indentation of the first property
+	wideMask   = 0x3ff
+)
+
+// maxText bounds the lines of a message before its first frame, maxExcerpt the
+// lines of the source that Node quotes.
+const (
+	maxText    = maxMaybe
+	maxExcerpt = 8
+)
+
+func setPhase(state *int, phase int) { *state = *state&^(phaseMask|countMask<<countShift) | phase }
+
+func setWide(state *int, shift, v int) {
+	*state = *state&^(wideMask<<shift) | min(v+1, wideMask)<<shift
+}
+
+func wide(state, shift int) int { return state>>shift&wideMask - 1 }
+
+// counted adds a line to the count of the phase and reports whether it is within the
+// bound.
+func counted(state *int, bound int) bool {
+	n := *state >> countShift & countMask
+	if n >= bound || n >= countMask {
+		return false
+	}
+	*state += 1 << countShift
+	return true
+}
+
+// traceNext decides about the next line of a trace. It joins what can be
+// nothing else, and holds what belongs to the trace only if more of it follows.
+func traceNext(line string, state *int) step {
+	indent, rest := indentOf(line)
+	phase := *state & phaseMask
+	if rest == "" {
+		return stepMaybe
+	}
+	if phase != phaseBlock && strings.HasPrefix(rest, "at ") {
+		if opens, ok := frameLine(indent, rest); ok {
+			if *state&phaseMask != phaseFrames {
+				setWide(state, baseShift, max(indent-4, 0))
+			}
+			setPhase(state, phaseFrames)
+			if opens {
+				setPhase(state, phaseBlock)
+			}
+			return stepJoin
+		}
+	}
+	if phase != phaseSource && phase != phaseBlock && nodeTrailer(rest) {
+		return stepLast
+	}
+	switch phase {
+	case phaseSource:
+		switch {
+		case caretLine(line):
+			setPhase(state, phaseCaret)
+			return stepJoin
+		case entryLine(line) || sourceLine(line) || !counted(state, maxExcerpt):
+			return stepEnd
+		}
+		if h, ok := findErrorHead(line); ok && h.at == 0 {
+			setPhase(state, phaseText)
+			return stepJoin
+		}
+		return stepMaybe
+
+	case phaseCaret:
+		if entryLine(line) {
+			return stepEnd
+		}
+		setPhase(state, phaseText)
+		openBlock(indent, rest, state)
+		return stepJoin
+
+	case phaseText, phaseStack:
+		switch {
+		case strings.HasPrefix(rest, "Require stack:"):
+			setPhase(state, phaseStack)
+			return stepJoin
+		case phase == phaseStack && strings.HasPrefix(rest, "- "):
+			return stepJoin
+		case strings.HasPrefix(rest, "Emitted '"), stackWord(rest), strings.HasPrefix(rest, "Thrown at:"), strings.HasPrefix(rest, "(Use `node --trace-uncaught"):
+			setPhase(state, phaseFrames)
+			return stepJoin
+		case rest == "{" && indent == 0:
+			setPhase(state, phaseBlock)
+			setWide(state, baseShift, 0)
+			return stepJoin
+		case entryLine(line) || sourceLine(line):
+			return stepEnd
+		}
+		if h, ok := findErrorHead(rest); ok && h.at <= 1 && indent == 0 {
+			if *state&loggedBit == 0 {
+				return stepEnd
+			}
+			*state &^= loggedBit
+			setPhase(state, phaseText)
+			return stepMaybe
+		}
+		if !counted(state, maxText) {
+			return stepEnd
+		}
+		return stepMaybe
+
+	case phaseFrames:
+		if _, ok := moreFrames(rest); ok {
+			return stepJoin
+		}
+		switch {
+		case strings.HasPrefix(rest, "Emitted '"), strings.HasPrefix(rest, "[cause]: "), strings.HasPrefix(rest, "Caused by: "),
+			strings.HasPrefix(rest, "Thrown at:"), strings.HasPrefix(rest, "(Use `node --trace-uncaught"):
+			return stepJoin
+		case rest == "{":
+			setPhase(state, phaseBlock)
+			return stepJoin
+		}
+		return stepEnd
+
+	case phaseBlock:
+		return blockNext(indent, rest, state)
+	}
+	return stepEnd
+}
+
+// openBlock notes that a line opens the braces of an object.
+func openBlock(indent int, rest string, state *int) {
+	if n := len(rest); rest[n-1] == '{' || rest[n-1] == '[' && n > 1 && rest[n-2] == ' ' {
+		setPhase(state, phaseBlock)
+		setWide(state, baseShift, indent)
+	}
+}
+
+// blockNext decides about a line of an inspected object. It ends with the brace
+// at the indentation of the line that opened it; a line at that indentation
+// which is none ends it before.
+func blockNext(indent int, rest string, state *int) step {
+	base, prop := wide(*state, baseShift), wide(*state, propShift)
+	closer := rest[0] == '}' || rest[0] == ']'
+	if prop < 0 {
+		if closer && indent == max(base, 0) {
+			setPhase(state, phaseDone)
+			return stepJoin
+		}
+		if indent == 0 || base >= 0 && indent <= base {
+			return stepEnd
+		}
+		setWide(state, propShift, indent)
+		return stepJoin
+	}
+	if closer && indent < prop && (base < 0 || indent <= base) {
+		setPhase(state, phaseDone)
+		return stepJoin
+	}
+	if indent == 0 || indent <= base {
+		return stepEnd
+	}
+	return stepJoin
+}
+
+// entryLine reports whether a line begins an entry of its own, so that it can be
+// no part of a message: JSON, a warning of Node, an entry of npm or a logger.
+func entryLine(line string) bool {
+	switch line[0] {
+	case '{':
+		return strings.HasPrefix(line, `{"`)
+	case '(':
+		return strings.HasPrefix(line, "(node:") || strings.HasPrefix(line, "(node)")
+	case '<':
+		return strings.HasPrefix(line, "<--- Last few GCs")
+	case 'F':
+		return strings.HasPrefix(line, "FATAL ERROR: ")
+	case 'n':
+		return strings.HasPrefix(line, "npm ERR!") || strings.HasPrefix(line, "npm error ") || strings.HasPrefix(line, "npm warn ")
+	case '>':
+		return npmScript(line)
+	}
+	_, n := levelPrefix(line)
+	return n > 0
+}
+
+// sourceRule: Node dies and quotes the source.
+//
+//	/srv/app/main.js:41
+//	    throw new Error('x');
+//	          ^
+//
+//	Error: x
+//	    at main (/srv/app/main.js:41:11)
+//
+//	Node.js v20.20.2
+var sourceRule = &rule{
+	name: "node_source",
+	head: func(_ *Envelope, body []byte) bool { return sourceLine(text(body)) },
+	next: func(_ *Envelope, body []byte, state *int) step {
+		if *state == 0 {
+			*state = phaseSource
+		}
+		return traceNext(text(body), state)
+	},
+}
+
+// errorRule: an error that a program wrote, and its stack.
+var errorRule = &rule{
+	name: "node_error",
+	head: func(e *Envelope, body []byte) bool {
+		if e.Facility == "kernel" || len(body) == 0 || body[0] == '{' && len(body) > 1 {
+			return false
+		}
+		h, ok := findErrorHead(text(body))
+		return ok && !h.opens
+	},
+	next: func(_ *Envelope, body []byte, state *int) step {
+		if *state == 0 {
+			*state = phaseText
+		}
+		return traceNext(text(body), state)
+	},
+}
+
+// loggerRule: a logger's line of an error, and the error below it.
+var loggerRule = &rule{
+	name: "logger_error",
+	head: func(e *Envelope, body []byte) bool {
+		return loggerFormat(e.Format) && e.Severity >= 0 && e.Severity <= culprit.SeverityError && len(body) > 0 && body[0] != '{' && body[len(body)-1] != '{'
+	},
+	next: func(_ *Envelope, body []byte, state *int) step {
+		if *state == 0 {
+			*state = phaseText | loggedBit
+		}
+		return traceNext(text(body), state)
+	},
+}
+
+// frameRule: any other line that speaks of an error, if a stack follows at once.
+var frameRule = &rule{
+	name: "node_frames",
+	head: func(e *Envelope, body []byte) bool {
+		if e.Facility == "kernel" || len(body) == 0 || body[0] == ' ' || body[0] == '{' {
+			return false
+		}
+		s := text(body)
+		return strings.Contains(s, "rror") || strings.Contains(s, "Trace") || strings.Contains(s, "xception") || strings.Contains(s, "ailed") ||
+			strings.Contains(s, "RROR") || strings.Contains(s, "arning") || strings.Contains(s, "eject") || strings.Contains(s, "aught") || strings.Contains(s, "rash")
+	},
+	next: func(_ *Envelope, body []byte, state *int) step {
+		if *state == 0 {
+			*state = phaseStart
+			line := text(body)
+			indent, rest := indentOf(line)
+			if strings.HasPrefix(rest, "at ") {
+				if _, ok := frameLine(indent, rest); ok {
+					return traceNext(line, state)
+				}
+			}
+			return stepEnd
+		}
+		return traceNext(text(body), state)
+	},
+}
+
+// blockRule: an object that was printed over several lines.
+var blockRule = &rule{
+	name: "inspected_object",
+	head: func(e *Envelope, body []byte) bool {
+		n := len(body)
+		if n == 0 || e.Facility == "kernel" || body[n-1] != '{' && body[n-1] != '[' {
+			return false
+		}
+		return n == 1 || body[n-2] == ' '
+	},
+	next: func(_ *Envelope, body []byte, state *int) step {
+		if *state == 0 {
+			*state = phaseBlock
+		}
+		line := text(body)
+		if *state&phaseMask == phaseDone {
+			return traceNext(line, state)
+		}
+		indent, rest := indentOf(line)
+		if rest == "" {
+			return stepMaybe
+		}
+		return blockNext(indent, rest, state)
+	},
+}
+
+// prettyRule: pino-pretty writes the properties of an entry below it, indented.
+var prettyRule = &rule{
+	name: "pino_pretty",
+	head: func(e *Envelope, _ []byte) bool { return e.Format == formatPinoPretty },
+	next: func(_ *Envelope, body []byte, _ *int) step {
+		if indent, rest := indentOf(text(body)); rest != "" && indent >= 4 {
+			return stepJoin
+		}
+		return stepEnd
+	},
+}
+
+// nestRule: Nest's advice when it cannot resolve a dependency, printed by its
+// logger and once more in the error's own stack.
+var nestRule = &rule{
+	name: "nest_dependency",
+	head: func(_ *Envelope, body []byte) bool {
+		return len(body) > 0 && body[0] != '{' && strings.Contains(text(body), "Nest can't resolve dependencies of ")
+	},
+	next: func(_ *Envelope, body []byte, state *int) step {
+		if *state == 0 {
+			*state = phaseText | loggedBit
+		}
+		line := text(body)
+		if p := *state & phaseMask; p == phaseText {
+			_, rest := indentOf(line)
+			switch {
+			case rest == "":
+				return stepMaybe
+			case strings.HasPrefix(rest, "Potential solutions:"), strings.HasPrefix(rest, "- "), strings.HasPrefix(rest, "@Module({"), strings.HasPrefix(rest, "imports: ["),
+				rest == "})", strings.HasPrefix(rest, "For more common dependency resolution issues"):
+				return stepJoin
+			case strings.HasPrefix(rest, "+") && strings.HasSuffix(rest, "ms"):
+				return stepJoin
+			case strings.Contains(rest, "Error: Nest can't resolve dependencies of "), strings.Contains(rest, "[Error]: Nest can't resolve"):
+				*state &^= loggedBit
+				return stepJoin
+			case strings.HasSuffix(rest, " context.") && !entryLine(line):
+				return stepJoin // the rest of a message that was wrapped
+			}
+		}
+		return traceNext(line, state)
+	},
+}

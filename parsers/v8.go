@@ -1,0 +1,185 @@
+package parsers
+
+import (
+	"strconv"
+	"strings"
+
+	"culprit"
+)
+
+// v8Rule joins the report that V8 prints before it aborts: the last garbage
+// collections, the JavaScript stack, the reason, the native stack. Through a
+// journal its lines come one by one, and the blank ones are gone.
+var v8Rule = &rule{
+	name: "v8_report",
+	head: func(e *Envelope, body []byte) bool {
+		if len(body) < 12 || e.Facility == "kernel" {
+			return false
+		}
+		_, rest := indentOf(text(body))
+		return strings.HasPrefix(rest, "<--- ") || strings.HasPrefix(rest, "FATAL ERROR: ") || strings.HasPrefix(rest, "# Fatal error in ") || strings.HasPrefix(rest, "#") && rest == "#"
+	},
+	next: v8Next,
+}
+
+// The phases of a report: what may still come.
+const (
+	v8Collections = iota // before the reason
+	v8Stack
+	v8Fatal // behind the reason: the native stack
+	v8Native
+)
+
+func v8Next(_ *Envelope, body []byte, state *int) step {
+	_, rest := indentOf(text(body))
+	if rest == "" {
+		return stepMaybe
+	}
+	switch {
+	case strings.HasPrefix(rest, "<--- Last few GCs"):
+		return stepEnd
+	case strings.HasPrefix(rest, "<--- JS stacktrace"), strings.HasPrefix(rest, "==== JS stack trace"):
+		if *state >= v8Fatal {
+			return stepEnd
+		}
+		*state = v8Stack
+		return stepJoin
+	case strings.HasPrefix(rest, "FATAL ERROR: "), strings.HasPrefix(rest, "# Fatal "):
+		if *state >= v8Fatal {
+			return stepEnd
+		}
+		*state = v8Fatal
+		return stepJoin
+	case strings.HasPrefix(rest, "----- Native stack trace"), strings.HasPrefix(rest, "----- JavaScript stack trace"), strings.HasPrefix(rest, "==== C stack trace"):
+		*state = v8Native
+		return stepJoin
+	case numberedLine(rest):
+		return stepJoin
+	case rest[0] == '#' && (len(rest) == 1 || rest[1] == '#' || rest[1] == ' ' || strings.HasPrefix(rest, "#FailureMessage")):
+		return stepJoin
+	}
+	switch *state {
+	case v8Collections:
+		if strings.Contains(rest, " ms: ") && (strings.Contains(rest, "Mark-") || strings.Contains(rest, "Scavenge") || strings.Contains(rest, "Minor")) {
+			return stepJoin
+		}
+	case v8Stack:
+		if strings.HasPrefix(rest, "Security context:") {
+			return stepJoin
+		}
+		if strings.HasPrefix(rest, "Cannot get stack trace in GC") {
+			return stepJoin
+		}
+		if entryLine(rest) {
+			return stepEnd
+		}
+		return stepMaybe // arguments with line breaks
+	}
+	return stepEnd
+}
+
+// numberedLine reports whether a line is a frame of a native stack or of V8's
+// own JavaScript stack: " 1: 0xb78db3 node::Abort() [node]", "0: ExitFrame [pc: 0x1]".
+func numberedLine(rest string) bool {
+	i := 0
+	for i < len(rest) && digit(rest[i]) && i < 4 {
+		i++
+	}
+	return i > 0 && i+1 < len(rest) && rest[i] == ':' && rest[i+1] == ' '
+}
+
+// parseV8 reads the report of an abort.
+func parseV8(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
+	s := text(body)
+	_, lead := indentOf(firstLine(s))
+	if !strings.HasPrefix(lead, "<--- ") && !strings.HasPrefix(lead, "FATAL ERROR: ") && !strings.HasPrefix(lead, "#") {
+		return false
+	}
+	reason := ""
+	var gc string
+	frames := 0
+	native := false
+	for rest := s; rest != ""; {
+		line := rest
+		if i := strings.IndexByte(rest, '\n'); i >= 0 {
+			line, rest = rest[:i], rest[i+1:]
+		} else {
+			rest = ""
+		}
+		_, line = indentOf(strings.TrimSuffix(line, "\r"))
+		switch {
+		case reason == "" && strings.HasPrefix(line, "FATAL ERROR: "):
+			reason, native = line[len("FATAL ERROR: "):], true
+		case reason == "" && strings.HasPrefix(line, "# Fatal ") && !strings.HasPrefix(line, "# Fatal error in"):
+			reason, native = strings.TrimPrefix(line, "# "), true
+		case native && numberedLine(line):
+			frames++
+		case strings.Contains(line, " ms: ") && strings.Contains(line, " -> "):
+			gc = line
+		}
+	}
+	memory := reason == "" || strings.Contains(reason, "out of memory") || strings.Contains(reason, "Allocation failed") || strings.Contains(reason, "heap limit")
+	switch {
+	case lead[0] == '#' && reason == "":
+		return false
+	case reason == "" && gc == "" && !strings.HasPrefix(lead, "<--- Last few GCs") && !strings.HasPrefix(lead, "<--- JS stacktrace"):
+		return false
+	case memory:
+		r.Kind = culprit.KindHeapOOM
+	default:
+		r.Kind = culprit.KindUncaughtException
+	}
+	if reason != "" {
+		r.Message = reason
+	} else {
+		r.Message = "JavaScript heap: last few GCs"
+	}
+	if r.Severity == culprit.SeverityNone && reason != "" {
+		r.Severity = culprit.SeverityCritical // "FATAL"
+	}
+	if pid := collectorPID(gc); pid > 0 {
+		r.PID = pid
+	}
+	r.Attrs.AddBool("fatal", true)
+	if used, total, ok := collectorSizes(gc); ok {
+		r.Attrs.AddInt("heap_used_mb", used)
+		r.Attrs.AddInt("heap_total_mb", total)
+	}
+	if frames > 0 {
+		r.Attrs.AddInt("native_frames", int64(frames))
+	}
+	r.Attrs.Add("fingerprint", hashParts(appendNormal(append([]byte(r.Kind), 0), reason)))
+	return true
+}
+
+// collectorPID reads the pid of "[61:0x74533040]   229060 ms: Mark-sweep ...".
+// The first line of a report may have lost its begin or follow other text.
+func collectorPID(gc string) int {
+	i := strings.IndexByte(gc, '[')
+	j := strings.Index(gc, ":0x")
+	if i < 0 || j <= i+1 {
+		return 0
+	}
+	n, err := strconv.Atoi(gc[i+1 : j])
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+// collectorSizes reads the heap after the last collection, in MB: what is used
+// and what is committed, of "127.1 (236.9) -> 126.8 (137.4) MB".
+func collectorSizes(gc string) (used, total int64, ok bool) {
+	s := after(gc, " -> ")
+	i := strings.Index(s, " (")
+	j := strings.Index(s, ") MB")
+	if i <= 0 || j <= i {
+		return 0, 0, false
+	}
+	u, err1 := strconv.ParseFloat(s[:i], 64)
+	t, err2 := strconv.ParseFloat(s[i+2:j], 64)
+	if err1 != nil || err2 != nil || u < 0 || t < 0 || u > 1e7 || t > 1e7 {
+		return 0, 0, false
+	}
+	return int64(u + 0.5), int64(t + 0.5), true
+}
