@@ -41,9 +41,9 @@ type format struct {
 	// log line); else the body parsers are asked.
 	parse bodyParser
 
-	// rule, where set, is the only rule for records of this format; a format with
-	// parse and without rule has records of one line, unless it is sticky.
-	rule *rule
+	// rules, where set, are the only rules for records of this format; a format
+	// with parse and without rules has records of one line, unless it is sticky.
+	rules []*rule
 }
 
 // A bodyParser gives r its Kind, Message and Attrs from the body of a record

@@ -360,13 +360,11 @@ func (s *Stream) program(e *Envelope) *format {
 // head returns the rule of the record that a line begins, nil if it cannot go
 // on.
 func (s *Stream) head(e *Envelope, f *format) *rule {
-	if f != nil && (f.rule != nil || f.parse != nil) {
-		if f.rule != nil && f.rule.head(e, e.Body) {
-			return f.rule
-		}
-		return nil
+	list := rules
+	if f != nil && (f.rules != nil || f.parse != nil) {
+		list = f.rules
 	}
-	for _, r := range rules {
+	for _, r := range list {
 		if r.head(e, e.Body) {
 			return r
 		}
