@@ -9,7 +9,6 @@ import (
 
 // Names of the loggers' formats.
 const (
-	formatPM2Time    = "pm2_app"
 	formatNest       = "nest"
 	formatPinoPretty = "pino_pretty"
 	formatLog4js     = "log4js"
@@ -20,7 +19,6 @@ const (
 // loggerFormats are how programs in Node begin an entry. They are tried last:
 // other daemons begin their lines with a time and a level as well.
 var loggerFormats = []*format{
-	{name: formatPM2Time, first: "0123456789", transport: true, peel: peelPM2Time},
 	{name: formatNest, first: "[", peel: peelNest},
 	{name: formatPinoPretty, first: "[", peel: peelPinoPretty},
 	{name: formatConsole, first: " [0123456789", peel: peelConsole},
@@ -32,45 +30,6 @@ func loggerFormat(name string) bool {
 		return true
 	}
 	return false
-}
-
-// peelPM2Time takes off the time that PM2 puts before each piece of an app's
-// output (--time, log_date_format):
-//
-//	2026-11-22T08:22:26: listening
-//	2026-11-22 08:22:26 +01:00: listening
-//
-// PM2's own log has the same prefix and its name behind it; it is left alone.
-func peelPM2Time(c *clock, line []byte, e *Envelope) bool {
-	if len(line) < 18 || line[4] != '-' || line[7] != '-' {
-		return false
-	}
-	s := c.scan(line)
-	n := s.n
-	if n == 0 || !s.clock && !hourMinute(line, n) {
-		return false
-	}
-	if !s.clock {
-		n += len(" 15:04") // log_date_format without seconds says too little for a time
-	}
-	if n+1 > len(line) || line[n] != ':' || n+1 < len(line) && line[n+1] != ' ' {
-		return false
-	}
-	body := line[min(n+2, len(line)):]
-	if len(body) > 4 && string(body[:4]) == "PM2 " {
-		return false
-	}
-	if s.clock {
-		e.Time, e.Zoned = s.t, s.zoned
-	}
-	e.TimeText = text(line[:n])
-	e.Body = body
-	return true
-}
-
-// hourMinute reports whether " 15:04" stands at n of b.
-func hourMinute(b []byte, n int) bool {
-	return n+6 < len(b) && (b[n] == ' ' || b[n] == 'T') && digit(b[n+1]) && digit(b[n+2]) && b[n+3] == ':' && digit(b[n+4]) && digit(b[n+5])
 }
 
 // peelNest takes off what Nest's ConsoleLogger writes before a message:
@@ -344,7 +303,7 @@ func levelPrefix(s string) (sev culprit.Severity, n int) {
 	if i < 4 || i+1 >= len(s) || s[i] != ':' || s[i+1] != ' ' {
 		return culprit.SeverityNone, 0
 	}
-	if s[0] >= 'A' && s[1] >= 'a' {
+	if s[0] <= 'Z' && s[1] >= 'a' {
 		return culprit.SeverityNone, 0 // "Error: x" is an error, not a level
 	}
 	sev = culprit.ParseSeverity(s[:i])

@@ -76,7 +76,7 @@ func (x *nodeFailure) readLine(e *Envelope, s string, logged bool) bool {
 	switch {
 	case ok && (h.message < len(s) || h.at == 0):
 		x.typ, x.code, x.headed = h.typ, h.code, true
-		x.before = strings.TrimSpace(s[:h.at])
+		x.before, x.line = strings.TrimSpace(s[:h.at]), s
 		x.message = h.text(s)
 		if i := traceWord(x.message); i >= 0 {
 			x.oneLine(x.message[i:])
@@ -91,10 +91,13 @@ func (x *nodeFailure) readLine(e *Envelope, s string, logged bool) bool {
 	x.props.code = x.code
 	x.props.fromMessage(x.message)
 	x.judge(s)
+	if x.kind == culprit.KindUncaughtException {
+		x.kind = culprit.KindException // the word alone proves nothing: its trace would follow
+	}
 	if x.headed {
 		return true
 	}
-	return x.kind != culprit.KindException && x.kind != culprit.KindUncaughtException || uncaughtWords(s) || exceptionContext(e)
+	return x.kind != culprit.KindException || uncaughtWords(s) || exceptionContext(e)
 }
 
 // exceptionContext reports whether Nest's exception handlers logged the line.
@@ -202,9 +205,10 @@ func (x *nodeFailure) object() bool {
 	}
 	head := strings.TrimRight(strings.TrimSuffix(x.message, "{"), " :")
 	x.message = x.summary
-	if head != "" {
-		x.before = head
+	if head == "" {
+		head = x.note
 	}
+	x.before = head
 	return true
 }
 
@@ -295,7 +299,7 @@ func parseNode(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	if x.read(e, s) {
 		r.Message = x.text()
 		if hasLetters(x.before) && !x.excerpt {
-			r.Message = joinWords(x.before, r.Message)
+			r.Message = x.shown(r.Message)
 		}
 		if r.Severity == culprit.SeverityNone {
 			if sev, n := levelPrefix(s); n > 0 {
@@ -316,6 +320,19 @@ func parseNode(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	}
 	r.Kind = culprit.KindAppLog
 	return true
+}
+
+// shown returns the message behind what the program wrote before it.
+func (x *nodeFailure) shown(m string) string {
+	if x.line == "" {
+		return joinWords(x.before, m)
+	}
+	_, n := levelPrefix(x.line)
+	line := x.line[n:]
+	if i := traceWord(line); i >= 0 {
+		line = strings.TrimRight(line[:i], " ")
+	}
+	return line
 }
 
 // joinWords puts what a program wrote before an error and the error together.

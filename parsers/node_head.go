@@ -53,6 +53,9 @@ func errorHeadAt(line string, end int) (h errorHead, ok bool) {
 		start--
 	}
 	h = errorHead{at: start, typ: line[start:end]}
+	if h.typ == "uncaughtException" || h.typ == "unhandledException" {
+		return h, false // the event, not a type
+	}
 	if start > 0 && line[start-1] == '[' {
 		h.bracket = true
 		h.at = start - 1

@@ -8,7 +8,7 @@ import (
 
 // nodeRules join what Node and programs in it write over several lines. The
 // order matters: the first head that matches decides.
-var nodeRules = []*rule{v8Rule, npmRule, warningRule, sourceRule, nestRule, prettyRule, loggerRule, errorRule, blockRule, frameRule}
+var nodeRules = []*rule{v8Rule, npmRule, warningRule, sourceRule, nestRule, prettyRule, loggerRule, innerRule, errorRule, blockRule, frameRule}
 
 // The phases of a trace, in the lowest bits of a rule's state.
 const (
@@ -256,12 +256,21 @@ var loggerRule = &rule{
 	head: func(e *Envelope, body []byte) bool {
 		return loggerFormat(e.Format) && e.Severity >= 0 && e.Severity <= culprit.SeverityError && len(body) > 0 && body[0] != '{' && body[len(body)-1] != '{'
 	},
-	next: func(_ *Envelope, body []byte, state *int) step {
-		if *state == 0 {
-			*state = phaseText | loggedBit
-		}
-		return traceNext(text(body), state)
-	},
+	next: loggerNext,
+}
+
+func loggerNext(_ *Envelope, body []byte, state *int) step {
+	if *state == 0 {
+		*state = phaseText | loggedBit
+	}
+	return traceNext(text(body), state)
+}
+
+// innerRule: what webpack writes between an error and the one inside it.
+var innerRule = &rule{
+	name: "inner_error",
+	head: func(_ *Envelope, body []byte) bool { return string(body) == "-- inner error --" },
+	next: loggerNext,
 }
 
 // frameRule: any other line that speaks of an error, if a stack follows at once.
@@ -277,7 +286,6 @@ var frameRule = &rule{
 	},
 	next: func(_ *Envelope, body []byte, state *int) step {
 		if *state == 0 {
-			*state = phaseStart
 			line := text(body)
 			indent, rest := indentOf(line)
 			if strings.HasPrefix(rest, "at ") {

@@ -17,6 +17,7 @@ const (
 // what Node said around it.
 type trace struct {
 	before  string // what the program wrote before the error on its line
+	line    string // that line
 	typ     string
 	code    string // in the head: "Error [ERR_X]"
 	message string // may be several lines
@@ -43,7 +44,8 @@ type trace struct {
 	nest    string     // type of the innermost cause
 	root    string     // its message
 	causes  int
-	summary string // of an inspected object: its message or first text
+	summary string // of an inspected object: its message
+	note    string // and its first other text of several words
 }
 
 // readTrace reads the text of an error. It goes over the text once.
@@ -131,7 +133,7 @@ func readTrace(t *trace, s string) {
 				h, ok = t.lowHead(line, rest)
 			}
 			if ok {
-				t.before = strings.TrimSpace(line[:h.at])
+				t.before, t.line = strings.TrimSpace(line[:h.at]), rest
 				t.typ, t.code, t.headed = h.typ, h.code, true
 				t.message = h.text(line)
 				msgFrom = from + h.message
@@ -187,8 +189,8 @@ func readTrace(t *trace, s string) {
 			if indent == base || t.before != "" || !t.headed {
 				// The text of a logger comes before the error itself.
 				if h, ok := findErrorHead(rest); ok && h.at <= 1 && (!t.headed || t.before != "" || h.typ == t.typ) {
-					if t.before == "" && !t.headed {
-						t.before = t.message
+					if !t.headed {
+						t.before, t.line = t.message, ""
 					}
 					t.typ, t.code, t.headed = h.typ, h.code, true
 					t.message = h.text(rest)
@@ -285,12 +287,17 @@ func readTrace(t *trace, s string) {
 						listed = value == "["
 						t.stack = appendList(t.stack, value)
 					}
-				case "message", "msg", "errorMessage", "sqlMessage", "reason":
+				case "message", "msg", "reason":
 					if v, ok := unquoteJS(value); ok && (t.summary == "" || key == "message") {
 						t.summary = v
 					}
 				default:
 					t.props.set(key, value)
+					if t.note == "" && !t.headed && key != "code" && key != "name" && key != "level" {
+						if v, ok := unquoteJS(value); ok && strings.IndexByte(v, ' ') > 0 {
+							t.note = v
+						}
+					}
 				}
 			} else {
 				t.inner.set(key, value)
