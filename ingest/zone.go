@@ -25,7 +25,7 @@ var (
 	// nginx's $time_local and Apache's %t: [22/Nov/2026:08:28:29 +0100]
 	commonTime = regexp.MustCompile(`\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d) ([+-]\d{4})\]`)
 	// nginx's $time_iso8601, rsyslog's file format: 2026-11-22T08:28:29+01:00
-	isoTime = regexp.MustCompile(`(?:^|["\s\[])(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d{1,9})?([+-]\d\d:?\d\d)\b`)
+	isoTime = regexp.MustCompile(`(?:^|["\s\[=])(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,]\d{1,9})?([+-]\d\d:?\d\d)\b`)
 )
 
 // offsetsIn returns the first offset that b states after each of its newlines,
