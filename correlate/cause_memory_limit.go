@@ -18,6 +18,10 @@ const (
 )
 
 var causeMemoryLimit = cause{culprit.VerdictMemoryLimit, func(x *exam, r *run) *lastWords {
+	f := r.fate()
+	if r.order == nil && f.signal == "" && !f.clean {
+		return nil // it failed by itself; a manager stops or kills
+	}
 	at := r.exitTime()
 	var best *culprit.Event
 	joined := ""
@@ -30,7 +34,7 @@ var causeMemoryLimit = cause{culprit.VerdictMemoryLimit, func(x *exam, r *run) *
 			continue
 		}
 		how := x.limitOf(e, r)
-		if how == "" || best != nil && (joined != "time" && how == "time" || distance(best.Time, at) <= distance(e.Time, at)) {
+		if how == "" || r.service.nearer(t, r) || best != nil && (joined != "time" && how == "time" || distance(best.Time, at) <= distance(e.Time, at)) {
 			continue
 		}
 		best, joined = e, how
@@ -50,6 +54,13 @@ var causeMemoryLimit = cause{culprit.VerdictMemoryLimit, func(x *exam, r *run) *
 	w.evidence = append(w.evidence, r.exit)
 	return w
 }}
+
+// nearer reports whether another run of the service ended nearer to an instant.
+func (v *service) nearer(t time.Time, r *run) bool {
+	return slices.ContainsFunc(v.runs, func(o *run) bool {
+		return o != r && o.exit != nil && distance(o.exit.Time, t) < distance(r.exit.Time, t)
+	})
+}
 
 func distance(a, b time.Time) time.Duration { return a.Sub(b).Abs() }
 

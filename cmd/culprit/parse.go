@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,37 +16,35 @@ import (
 	"culprit/parsers"
 )
 
-func newParseCommand() *cobra.Command {
-	var format, sourceType, zone string
+func newParseCommand(f *flags) *cobra.Command {
+	var sourceType string
 	cmd := &cobra.Command{
 		Use:   "parse FILE...",
 		Short: "Print the records of log files as the parsers understand them",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, paths []string) error {
-			if format != "text" && format != "json" {
-				return fmt.Errorf("--format %s: text or json", format)
+			if _, err := f.json(); err != nil {
+				return err
 			}
 			o := parsers.Options{Format: sourceType}
-			if zone != "" {
-				loc, err := time.LoadLocation(zone)
-				if err != nil {
-					return fmt.Errorf("read the zone: %w", err)
-				}
-				o.Zone = parsers.ZoneOf(loc)
+			zone, err := f.zone()
+			if err != nil {
+				return err
+			}
+			if zone != nil {
+				o.Zone = parsers.ZoneOf(zone)
 			}
 			out := bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
 			var errs []error
 			for _, path := range paths {
 				o := o
 				o.Source = path
-				errs = append(errs, parseFile(cmd, out, path, format, o))
+				errs = append(errs, parseFile(cmd, out, path, f.format, o))
 			}
 			return errors.Join(append(errs, out.Flush())...)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
 	cmd.Flags().StringVar(&sourceType, "source-type", "", "name of the format, where detection is wrong")
-	cmd.Flags().StringVar(&zone, "tz", "", "zone of times that state no offset, such as Europe/Berlin")
 	return cmd
 }
 

@@ -71,10 +71,8 @@ func why(cmd *cobra.Command, f *flags, paths []string, all bool) error {
 		for _, n := range a.notices {
 			fmt.Fprintln(cmd.ErrOrStderr(), "culprit: "+terminal.EscapeLine(n))
 		}
-		screen := terminal.Of(os.Stdout, os.Getenv)
 		err = report.Text(out, a.report, report.TextOptions{
-			Screen: screen, Zone: a.zone, All: all, Now: now, Live: len(paths) == 0,
-			Elapsed: time.Since(now), Lines: a.lines, ExitCode: code, CannotTell: code == exitUnknown,
+			Screen: terminal.Of(os.Stdout, os.Getenv), Zone: a.zone, All: all, Now: now, Elapsed: time.Since(now), Exit: code,
 		})
 	}
 	if err != nil {
