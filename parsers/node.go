@@ -291,7 +291,7 @@ func hasLetters(s string) bool {
 
 // parseNode reads traces, and the lines of loggers and of plain console output.
 func parseNode(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
-	if len(body) == 0 || e.Facility == "kernel" {
+	if len(body) == 0 || e.Facility == "kernel" || daemon(e.Process) {
 		return false
 	}
 	s := text(body)
@@ -320,6 +320,20 @@ func parseNode(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	}
 	r.Kind = culprit.KindAppLog
 	return true
+}
+
+// daemon reports whether a program of the system wrote a line: it listens,
+// stops and fails as well, but is no app.
+func daemon(process string) bool {
+	switch process {
+	case "", "node":
+		return false
+	case "init", "sshd", "cron", "CRON", "crond", "anacron", "rsyslogd", "syslogd", "dbus-daemon", "sudo", "su", "login", "named", "chronyd", "ntpd", "polkitd",
+		"dockerd", "containerd", "snapd", "postgres", "postgresql", "mysqld", "mariadbd", "redis-server", "mongod", "nginx", "apache2", "httpd", "haproxy", "supervisord",
+		"NetworkManager", "dhclient", "dhcpcd", "ModemManager", "multipathd", "udisksd", "fail2ban-server", "memcached", "influxd", "telegraf", "grafana-server", "prometheus":
+		return true
+	}
+	return strings.HasPrefix(process, "systemd") || strings.HasPrefix(process, "php-fpm") || strings.HasPrefix(process, "postfix/") || strings.HasPrefix(process, "kernel")
 }
 
 // shown returns the message behind what the program wrote before it.

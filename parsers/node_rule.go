@@ -88,8 +88,8 @@ func traceNext(line string, state *int) step {
 		case caretLine(line):
 			setPhase(state, phaseCaret)
 			return stepJoin
-		case entryLine(line) || sourceLine(line) || !counted(state, maxExcerpt):
-			return stepEnd
+		case line[0] != '{' && entryLine(line) || sourceLine(line) || !counted(state, maxExcerpt):
+			return stepEnd // the source may be JSON
 		}
 		if h, ok := findErrorHead(line); ok && h.at == 0 {
 			setPhase(state, phaseText)
@@ -98,7 +98,7 @@ func traceNext(line string, state *int) step {
 		return stepMaybe
 
 	case phaseCaret:
-		if entryLine(line) {
+		if foreignLine(line) {
 			return stepEnd
 		}
 		setPhase(state, phaseText)
@@ -142,9 +142,6 @@ func traceNext(line string, state *int) step {
 		switch {
 		case strings.HasPrefix(rest, "Emitted '"), strings.HasPrefix(rest, "[cause]: "), strings.HasPrefix(rest, "Caused by: "),
 			strings.HasPrefix(rest, "Thrown at:"), strings.HasPrefix(rest, "(Use `node --trace-uncaught"):
-			return stepJoin
-		case rest == "{":
-			setPhase(state, phaseBlock)
 			return stepJoin
 		}
 		return stepEnd
@@ -193,6 +190,15 @@ func blockNext(indent int, rest string, state *int) step {
 // entryLine reports whether a line begins an entry of its own, so that it can be
 // no part of a message: JSON, a warning of Node, an entry of npm or a logger.
 func entryLine(line string) bool {
+	if _, n := levelPrefix(line); n > 0 {
+		return true
+	}
+	return foreignLine(line)
+}
+
+// foreignLine is entryLine without "error: ", which may also be how an error
+// with such a name is printed.
+func foreignLine(line string) bool {
 	switch line[0] {
 	case '{':
 		return strings.HasPrefix(line, `{"`)
@@ -204,11 +210,12 @@ func entryLine(line string) bool {
 		return strings.HasPrefix(line, "FATAL ERROR: ")
 	case 'n':
 		return strings.HasPrefix(line, "npm ERR!") || strings.HasPrefix(line, "npm error ") || strings.HasPrefix(line, "npm warn ")
+	case 'T':
+		return line == "Trace" || strings.HasPrefix(line, "Trace: ")
 	case '>':
 		return npmScript(line)
 	}
-	_, n := levelPrefix(line)
-	return n > 0
+	return false
 }
 
 // sourceRule: Node dies and quotes the source.

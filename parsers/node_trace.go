@@ -70,6 +70,7 @@ func readTrace(t *trace, s string) {
 		msgFrom  int  // where the message begins in s
 		msgTo    int
 		emptyRun bool
+		within   bool // the error is a property of the object
 	)
 	for pos := 0; pos < len(s); {
 		end := strings.IndexByte(s[pos:], '\n')
@@ -231,8 +232,6 @@ func readTrace(t *trace, s string) {
 				t.version, phase = trailerVersion(rest), isDone
 			case strings.HasPrefix(rest, "Emitted '"):
 				t.emitted = true
-			case rest == "{":
-				phase, propsAt = inBlock, 0
 			default:
 				if parts, ok := moreFrames(rest); ok && parts {
 					linked = true
@@ -249,7 +248,10 @@ func readTrace(t *trace, s string) {
 			}
 			if strings.HasPrefix(rest, "at ") {
 				if _, ok := frameLine(indent, rest); ok {
-					t.frame(rest, false)
+					if within && t.causes == 0 {
+						t.frames++
+					}
+					t.frame(rest, within && t.causes == 0)
 					continue
 				}
 			}
@@ -279,6 +281,15 @@ func readTrace(t *trace, s string) {
 			key, value, ok := property(rest)
 			if !ok {
 				continue
+			}
+			if !t.headed {
+				// An object that was logged, with the error as one of its properties.
+				if h, ok := findErrorHead(value); ok && h.at <= 1 {
+					t.typ, t.code, t.headed, within = h.typ, h.code, true, true
+					t.before, t.line = strings.TrimRight(t.message, " {"), ""
+					t.message, msgFrom = h.text(value), -1
+					continue
+				}
 			}
 			if indent <= propsAt {
 				switch key {
