@@ -49,6 +49,8 @@ type clock struct {
 
 	day      [10]byte // the last date of the form 2006/01/02, and its seconds since 1970 read as UTC
 	dayStart int64
+	clfText  [26]byte // the last time of the common log format
+	clf      stamp
 }
 
 // wall returns the instant of a wall clock reading without an offset; sec is

@@ -1,10 +1,6 @@
 package parsers
 
-// rsyslogEscape is how rsyslog writes the escape character (octal).
-var rsyslogEscape = []byte("#033[")
-
-// appendVisible appends line without NULs, terminal sequences (CSI and OSC) and
-// rsyslog's form of them.
+// appendVisible appends line without NULs and terminal sequences (CSI and OSC).
 func appendVisible(dst, line []byte) []byte {
 	for i := 0; i < len(line); {
 		b := line[i]
@@ -13,13 +9,6 @@ func appendVisible(dst, line []byte) []byte {
 			i++
 		case b == 0x1b:
 			i += escapeLen(line[i:])
-		case b == '#' && i+4 < len(line) && string(line[i:i+5]) == "#033[":
-			if n := csiLen(line[i+5:]); n > 0 {
-				i += 5 + n
-				continue
-			}
-			dst = append(dst, b)
-			i++
 		default:
 			dst = append(dst, b)
 			i++

@@ -178,8 +178,7 @@ var nginxStderrRule = &rule{
 var nginxLuaRule = &rule{
 	name: "nginx lua",
 	head: func(_ *Envelope, body []byte) bool {
-		i := bytes.Index(body, []byte("lua"))
-		return i >= 0 && !bytes.Contains(body[i:], clientField)
+		return !bytes.Contains(body, clientField) && bytes.Contains(body, []byte("lua"))
 	},
 	next: func(_ *Envelope, body []byte, state *int) step {
 		switch {
@@ -459,8 +458,15 @@ type nginxMessage struct {
 func (m *nginxMessage) read(s string) {
 	m.text, m.errno = s, -1
 	rest := s
-	if i := strings.LastIndex(s, " while "); i >= 0 && isPhase(s[i+7:]) {
-		m.phase, rest = s[i+7:], s[:i]
+	for from := 0; ; { // forwards, which strings.Index is much faster at
+		i := strings.Index(s[from:], " while ")
+		if i < 0 {
+			if from > 0 && isPhase(s[from:]) {
+				m.phase, rest = s[from:], s[:from-7]
+			}
+			break
+		}
+		from += i + 7
 	}
 	if n := len(rest); n > 0 && rest[n-1] == ')' {
 		// (111: Connection refused); the text of some systems has parentheses itself.

@@ -64,7 +64,9 @@ type Stream struct {
 	cutNo int            // number of the line whose rest follows, 0 if none
 	lines int            // lines so far
 	end   culprit.Position
-	tally map[string]int // records by format
+	tally map[string]*int // records by format
+	count *int            // that of the record before
+	named string          // and its name
 	known bool           // the last record was understood
 
 	queue []*pending // records that wait, in the order of their first lines
@@ -83,7 +85,7 @@ func NewStream(o Options) *Stream {
 		opts:  o,
 		clock: clock{zone: o.Zone, ref: o.Ref, boot: o.Boot, last: o.After},
 		prev:  o.After,
-		tally: make(map[string]int),
+		tally: make(map[string]*int),
 		open:  make(map[key]*pending),
 	}
 	for _, text := range o.LogFormat {
@@ -269,7 +271,7 @@ func (s *Stream) visible(line []byte, m culprit.Mark) []byte {
 	if n := len(line); n > 0 && line[n-1] == '\r' {
 		line = line[:n-1]
 	}
-	if m&culprit.MarkNUL != 0 || bytes.IndexByte(line, 0x1b) >= 0 || bytes.Contains(line, rsyslogEscape) {
+	if m&culprit.MarkNUL != 0 || bytes.IndexByte(line, 0x1b) >= 0 {
 		s.clean = appendVisible(s.clean[:0], line)
 		line = s.clean
 	}
@@ -410,10 +412,22 @@ func (s *Stream) parse(r *culprit.Record, e *Envelope, body []byte, f *format) {
 			name, s.known = by, true
 		}
 	}
+	if e.Stream != "" {
+		r.Attrs.Add("stream", e.Stream)
+		if name != e.Format || f != nil {
+			r.Attrs.Add("inner_source_type", name)
+		}
+	}
 	// A name before a bar or a time alone is little to go by.
 	s.known = s.known || e.Format != "" && e.Format != "prefixed" && e.Format != "stamped"
 	if s.known {
-		s.tally[name]++
+		if name != s.named {
+			if s.named, s.count = name, s.tally[name]; s.count == nil {
+				s.count = new(int)
+				s.tally[name] = s.count
+			}
+		}
+		*s.count++
 	}
 	if r.Time.IsZero() {
 		r.NotBefore = s.prev
@@ -474,8 +488,8 @@ func (s *Stream) Last() time.Time { return s.prev }
 func (s *Stream) Format() string {
 	best, most := "", 0
 	for name, n := range s.tally {
-		if n > most || n == most && name < best {
-			best, most = name, n
+		if *n > most || *n == most && name < best {
+			best, most = name, *n
 		}
 	}
 	return best

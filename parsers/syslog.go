@@ -184,18 +184,33 @@ func isUnit(s string) bool {
 	return false
 }
 
-// unescape undoes rsyslog's #011 and #012 for tabs and newlines.
+// unescape undoes what rsyslog makes of control bytes: #011 and #012 are tab and
+// newline, #033 begins a terminal sequence, which is left out.
 func (e *Envelope) unescape(msg []byte) []byte {
-	i := bytes.Index(msg, []byte("#01"))
+	i := bytes.Index(msg, []byte("#0"))
 	if i < 0 {
 		return msg
 	}
 	out := append(e.buf[:0], msg[:i]...)
 	for i < len(msg) {
-		if msg[i] == '#' && i+4 <= len(msg) && msg[i+1] == '0' && msg[i+2] == '1' && (msg[i+3] == '1' || msg[i+3] == '2') {
-			out = append(out, '\t'+(msg[i+3]-'1'))
-			i += 4
-			continue
+		if msg[i] == '#' && i+4 <= len(msg) {
+			switch string(msg[i+1 : i+4]) {
+			case "011":
+				out = append(out, '\t')
+				i += 4
+				continue
+			case "012":
+				out = append(out, '\n')
+				i += 4
+				continue
+			case "033":
+				if i+4 < len(msg) && msg[i+4] == '[' {
+					if n := csiLen(msg[i+5:]); n > 0 {
+						i += 5 + n
+						continue
+					}
+				}
+			}
 		}
 		out = append(out, msg[i])
 		i++
