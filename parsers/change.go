@@ -38,7 +38,7 @@ func parseChange(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 		r.Attrs = r.Attrs[:n]
 		return false
 	}
-	r.Message = s
+	r.Message = strings.TrimLeft(s, " ")
 	return true
 }
 

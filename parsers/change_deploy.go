@@ -115,15 +115,30 @@ func parseDeploy(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 		r.Attrs.Add("action", action)
 	}
 	if r.Attrs.Get("version") == "" {
-		for _, w := range strings.Fields(s) {
+		last := ""
+		for w := range strings.FieldsSeq(s) {
 			w = strings.Trim(w, ".,;:()'\"")
 			if isVersion(w) {
 				r.Attrs.Add("version", w)
+				if _, ok := r.Attrs.Lookup("service"); !ok && namesService(last) {
+					r.Attrs.Add("service", last)
+				}
 				break
 			}
+			last = w
 		}
 	}
 	return true
+}
+
+// namesService reports whether the word before a version is what has it:
+// "deploying shop-api 1.9.1", not "rollback to 1.8.0" nor "activating 1.9.0".
+func namesService(w string) bool {
+	switch w {
+	case "", "to", "from", "at", "of", "release", "version", "tag", "build", "commit", "revision", "branch", "new", "the":
+		return false
+	}
+	return deployAction(w) == ""
 }
 
 func deployProgram(p string) bool {

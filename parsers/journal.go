@@ -1,6 +1,7 @@
 package parsers
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -453,6 +454,11 @@ var journalJSON = &format{
 		}
 		e.buf = j.buf
 		j.envelope(e)
+		if bytes.IndexByte(e.Body, 0x1b) >= 0 || bytes.IndexByte(e.Body, 0) >= 0 {
+			from := len(e.buf)
+			e.buf = appendVisible(e.buf, e.Body)
+			e.Body = e.buf[from:]
+		}
 		return true
 	},
 }

@@ -294,7 +294,7 @@ func number(s string) (n int64, rest string, ok bool) {
 	for i < len(s) && digit(s[i]) {
 		i++
 	}
-	if i == 0 || i > 18 {
+	if i == 0 || i > 19 {
 		return 0, s, false
 	}
 	n, err := strconv.ParseInt(s[:i], 10, 64)

@@ -521,7 +521,7 @@ func unitOfCgroup(path string) string {
 	for path != "" {
 		i := strings.LastIndexByte(path, '/')
 		last := path[i+1:]
-		if u := unitSuffix(last); u != 0 && u != unitSlice && len(last) > len(unitNames[u]) {
+		if unitName(last) && !strings.HasSuffix(last, ".slice") {
 			return last
 		}
 		if i < 0 {

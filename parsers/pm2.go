@@ -98,6 +98,10 @@ func pm2Message(own bool, s string, r *culprit.Record) bool {
 			r.Kind, r.Process = culprit.KindStopped, "PM2"
 			return true
 		}
+	case 'L':
+		if own && s == "Launching in no daemon mode" { // pm2-runtime
+			return daemonStarted(r)
+		}
 	case 'p':
 		// pid=1504 msg=process killed
 		rest, ok := strings.CutPrefix(s, "pid=")

@@ -79,7 +79,7 @@ func parseSystemd(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	switch {
 	case ok && unitMessage(rest, r):
 		r.Unit = unit
-	case !ok && jobMessage(e, s, r), !ok && managerMessage(e, s, r), !ok && oldMessage(s, r):
+	case !ok && managerMessage(e, s, r), !ok && jobMessage(e, s, r), !ok && oldMessage(s, r):
 	default:
 		r.Attrs = r.Attrs[:n]
 		return false
@@ -230,13 +230,16 @@ func failure(s string, r *culprit.Record) bool {
 		}
 		r.Attrs.Add("command", rest)
 		return spawnFailed(s, r)
-	case strings.HasPrefix(s, "Failed to execute "):
-		c, _, _ := strings.Cut(s[len("Failed to execute "):], ": ")
-		r.Attrs.Add("command", strings.TrimPrefix(c, "command"))
+	case strings.HasPrefix(s, "Failed to execute "), strings.HasPrefix(s, "Failed to locate executable "):
+		c, _, _ := strings.Cut(s[strings.Index(s, " execut"):], ": ")
+		_, c, _ = strings.Cut(c[1:], " ")
+		if c != "command" {
+			r.Attrs.Add("command", c)
+		}
 		return spawnFailed(s, r)
 	case strings.HasPrefix(s, "Failed to run '"), strings.HasPrefix(s, "Failed to spawn "), strings.HasPrefix(s, "Failed to load environment files"),
 		strings.HasPrefix(s, "Failed to set up "), strings.HasPrefix(s, "Failed to determine "), strings.HasPrefix(s, "Failed to fork"),
-		strings.HasPrefix(s, "Failed to change "), strings.HasPrefix(s, "Failed to prepare "), strings.HasPrefix(s, "Failed to locate executable"),
+		strings.HasPrefix(s, "Failed to change "), strings.HasPrefix(s, "Failed to prepare "),
 		strings.HasPrefix(s, "Failed to drop "), strings.HasPrefix(s, "Failed to open environment"):
 		return spawnFailed(s, r)
 	case cgroupFailure(s):
@@ -346,12 +349,12 @@ func timeout(s string, r *culprit.Record) bool {
 	if st := value(what, "'", "'"); strings.HasPrefix(what, "State '") {
 		what = st
 	}
-	state := strings.TrimSuffix(what, " operation")
+	state := strings.ToLower(strings.TrimSuffix(what, " operation"))
 	r.Kind = culprit.KindStopTimeout
-	if hasFold(state, "start") || hasFold(state, "condition") || strings.HasPrefix(state, "auto-restart") {
+	if strings.HasPrefix(state, "start") || strings.HasPrefix(state, "condition") {
 		r.Kind = culprit.KindStartTimeout
 	}
-	if hasFold(state, "reload") || hasFold(state, "mounting") {
+	if strings.HasPrefix(state, "reload") {
 		r.Kind = ""
 		return false
 	}
