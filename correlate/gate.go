@@ -26,7 +26,7 @@ type downtime struct {
 }
 
 // downtimes cuts the runs of a service at the moments where it served.
-func (v *service) downtimes(l *lane, t *traffic) []*downtime {
+func (v *service) downtimes(l *lane) []*downtime {
 	var all []*downtime
 	var d *downtime
 	for i, r := range v.runs {
@@ -70,7 +70,7 @@ func (r *run) servedFrom() time.Time {
 // running proves nothing: a crash may be slower than startsecs.
 func (v *service) servedBetween(r *run, after time.Time, l *lane) bool {
 	end := r.end()
-	if n := l.answered.between(after.Unix()+1, end.Unix()-1); n > 0 && len(l.upstreams) <= 1 {
+	if n := l.answered.between(after.Unix()+1, end.Unix()-1); n > 3*l.failedBetween(after, end) && len(l.upstreams) <= 1 {
 		return true
 	}
 	if r.ready == nil || r.ready.Kind != culprit.KindAppStarted {
@@ -129,15 +129,13 @@ func (c *analysis) find(o *outage) *finding {
 	if len(cands) == 0 {
 		cands = c.services.byNearExit(o)
 	}
-	var best time.Duration
 	for _, v := range cands {
-		for _, d := range v.downtimes(o.lane, c.traffic) {
+		for _, d := range v.downtimes(o.lane) {
 			ov, begins := d.overlap(o)
 			if ov <= 0 || !begins {
 				continue
 			}
 			f.downs = append(f.downs, d)
-			_ = best
 		}
 	}
 	c.order(f)

@@ -209,8 +209,8 @@ func (t *traffic) lanes() []*lane {
 			continue
 		}
 		up := q.up
-		if upOfReq[i] != 0 && (up == 0 || phaseOfReq[i] == phaseNoLive && len(t.topo.serversOf(t.names.name(up))) == 0) {
-			up = upOfReq[i]
+		if upOfReq[i] != 0 && (up == 0 || phaseOfReq[i] != phaseNoLive) {
+			up = upOfReq[i] // the address that failed, where the access log only knows the group
 		}
 		if !taken[i] {
 			if _, lim := t.limited[q.key]; lim && (q.status == 503 || q.status == 429) {
@@ -566,4 +566,12 @@ func byPhase(b *culprit.ByPhase, p phase) *int {
 		return &b.DNS
 	}
 	return &b.None
+}
+
+// failedBetween counts the failed requests between two instants.
+func (l *lane) failedBetween(from, to time.Time) int {
+	at := func(t time.Time) int {
+		return sort.Search(len(l.failed), func(i int) bool { return l.failed[i].at >= t.UnixNano() })
+	}
+	return at(to) - at(from)
 }

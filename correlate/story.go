@@ -41,10 +41,15 @@ func (c *analysis) incident(f *finding) *culprit.Incident {
 // upstreamsOf lists the addresses of a lane; a group's name only if its
 // addresses are not known.
 func upstreamsOf(l *lane) []string {
-	out := append([]string{}, l.upstreams...)
-	slices.SortStableFunc(out, func(a, b string) int {
-		return cmp.Compare(strings.Count(b, ":"), strings.Count(a, ":"))
-	})
+	out := []string{}
+	for _, u := range l.upstreams {
+		if strings.Contains(u, ":") {
+			out = append(out, u)
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, l.upstreams...)
+	}
 	return out
 }
 
@@ -108,9 +113,15 @@ func timeOf(t time.Time) *time.Time {
 // keyLines picks the lines of a record that prove something: a report of fifty
 // lines has one that names the victim.
 func keyLines(e *culprit.Event) (text string, first int) {
-	lines := strings.Split(e.Text, "\n")
+	whole := e.Text
+	if strings.HasPrefix(whole, "{") && e.Message != "" && e.Process != "" {
+		// A journal entry as JSON (colours make its message a list of numbers):
+		// what it says is the proof, not how it was packed.
+		whole = e.Process + "[" + itoa(e.PID) + "]: " + e.Message
+	}
+	lines := strings.Split(whole, "\n")
 	if len(lines) == 1 {
-		return e.Text, 0
+		return whole, 0
 	}
 	keep := func(words ...string) (string, int) {
 		var out []string

@@ -53,20 +53,22 @@ func logName(source string) string {
 	}
 }
 
-// hostOfLog returns the host that alone writes to an access log, "" if that is
-// not known.
-func (t *topology) hostOfLog(source string) string {
-	var host string
+// hostOfLog returns the host of the requests in an access log that does not
+// name it, "" if that is not known. Servers that answer by themselves may write
+// to the same log: then shared is true, and what they answered cannot be told
+// from what the upstream did.
+func (t *topology) hostOfLog(source string) (host string, shared bool) {
 	for _, s := range t.byLog[logName(source)] {
 		if len(s.Locations) == 0 {
-			continue // answers by itself
+			shared = true
+			continue
 		}
 		if len(s.Names) == 0 || host != "" {
-			return ""
+			return "", true
 		}
 		host = hostName(s.Names[0])
 	}
-	return host
+	return host, shared
 }
 
 // locate returns the upstream (address or group) that a request to host and

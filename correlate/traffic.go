@@ -284,7 +284,7 @@ func (t *traffic) addAccess(r *culprit.Record) {
 	}
 	q := request{at: at, source: t.names.id(r.Source), took: millis(f.took), status: int16(f.status)}
 	host := hostName(f.host)
-	up := ""
+	up, shared := "", false
 	switch {
 	case f.upstream != "" && f.upstream != "-":
 		up = culprit.PassAddress(f.upstream)
@@ -293,7 +293,7 @@ func (t *traffic) addAccess(r *culprit.Record) {
 	}
 	if up == "" && !q.ours {
 		if host == "" {
-			host = t.topo.hostOfLog(r.Source)
+			host, shared = t.topo.hostOfLog(r.Source)
 		}
 		if up = t.topo.locate(host, r.Source, f.path); up == "-" {
 			up, q.ours = "", true
@@ -320,8 +320,8 @@ func (t *traffic) addAccess(r *culprit.Record) {
 			}
 		}
 	}
-	if q.ours && q.up == 0 {
-		return // never went to an upstream
+	if q.ours && q.up == 0 || shared && f.status >= 300 {
+		return // never went to an upstream, or may not have
 	}
 	fl := flow{q.source, q.host, q.up}
 	s := t.answered[fl]
