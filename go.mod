@@ -83,3 +83,8 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 	gopkg.in/tomb.v1 v1.0.0-20141024135613-dd632973f1e7 // indirect
 )
+
+ignore (
+	./tmp
+	./web/ui/node_modules
+)

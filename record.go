@@ -11,6 +11,7 @@ type Position struct {
 // Mark is a set of remarks about how a record was read.
 type Mark uint8
 
+// The marks of a record.
 const (
 	MarkTruncated    Mark = 1 << iota // a bound on lines or bytes cut the record; the rest follows as the next one
 	MarkUnterminated                  // the source ended without a newline

@@ -3,6 +3,7 @@ package culprit
 // Severity is syslog's scale (RFC 5424, section 6.2.1): 0 is the worst.
 type Severity int8
 
+// The severities, worst first.
 const (
 	SeverityNone Severity = iota - 1 // the log does not say
 	SeverityEmergency

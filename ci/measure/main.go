@@ -3,21 +3,27 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"time"
 )
 
-func main() {
+func main() { os.Exit(run()) }
+
+func run() int {
 	if len(os.Args) < 2 {
 		fmt.Fprintln(os.Stderr, "usage: measure COMMAND ARGS...")
-		os.Exit(2)
+		return 2
 	}
-	cmd := exec.Command(os.Args[1], os.Args[2:]...)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	cmd := exec.CommandContext(ctx, os.Args[1], os.Args[2:]...)
 	cmd.Stderr = os.Stderr
 	began := time.Now()
 	err := cmd.Run()
@@ -25,13 +31,14 @@ func main() {
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		fmt.Fprintf(os.Stderr, "measure: %v\n", err)
-		os.Exit(2)
+		return 2
 	}
 	state := cmd.ProcessState
 	peak := int64(0)
 	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
 		peak = usage.Maxrss >> 10 // KiB on Linux
 	}
-	fmt.Printf("%s: %.2f s wall, %.2f s CPU, %d MB peak, exit code %d\n", strings.Join(os.Args[1:], " "),
+	fmt.Fprintf(os.Stdout, "%s: %.2f s wall, %.2f s CPU, %d MB peak, exit code %d\n", strings.Join(os.Args[1:], " "),
 		wall.Seconds(), (state.UserTime() + state.SystemTime()).Seconds(), peak, state.ExitCode())
+	return 0
 }

@@ -241,12 +241,12 @@ func (p *jsReader) value(depth int) any {
 		return nil
 	}
 	var v any
-	switch c := p.peek(); {
-	case c == '{':
+	switch p.peek() {
+	case '{':
 		v = p.object(depth)
-	case c == '[':
+	case '[':
 		v = p.array(depth)
-	case c == '"' || c == '\'' || c == '`':
+	case '"', '\'', '`':
 		v = p.text()
 	}
 	p.space()

@@ -202,7 +202,9 @@ func TestReadFailure(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, gaps := topology.Read(files(tt.files), topology.Options{})
-			if !slices.ContainsFunc(gaps, func(g culprit.Gap) bool { return strings.Contains(g.Source, tt.gap) && strings.Contains(g.Reason, tt.reason) }) {
+			if !slices.ContainsFunc(gaps, func(g culprit.Gap) bool {
+				return strings.Contains(g.Source, tt.gap) && strings.Contains(g.Reason, tt.reason)
+			}) {
 				t.Errorf("gaps %+v", gaps)
 			}
 		})
