@@ -70,7 +70,7 @@ func (r *run) servedFrom() time.Time {
 // running proves nothing: a crash may be slower than startsecs.
 func (v *service) servedBetween(r *run, after time.Time, l *lane) bool {
 	end := r.end()
-	if n := l.answered.between(after.Unix()+1, end.Unix()-1); n > 3*l.failedBetween(after, end) && len(l.upstreams) <= 1 {
+	if len(l.upstreams) <= 1 && l.answeredWell(after.Unix()+1, end.Unix()-1) {
 		return true
 	}
 	if r.ready == nil || r.ready.Kind != culprit.KindAppStarted {

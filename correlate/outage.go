@@ -568,10 +568,16 @@ func byPhase(b *culprit.ByPhase, p phase) *int {
 	return &b.None
 }
 
-// failedBetween counts the failed requests between two instants.
-func (l *lane) failedBetween(from, to time.Time) int {
-	at := func(t time.Time) int {
-		return sort.Search(len(l.failed), func(i int) bool { return l.failed[i].at >= t.UnixNano() })
+// answeredWell reports whether there is a second in which requests were answered
+// and none failed.
+func (l *lane) answeredWell(from, to int64) bool {
+	i := sort.Search(len(l.answered.sec), func(i int) bool { return l.answered.sec[i] >= from })
+	for ; i < len(l.answered.sec) && l.answered.sec[i] <= to; i++ {
+		sec := l.answered.sec[i]
+		k := sort.Search(len(l.failed), func(k int) bool { return l.failed[k].at/1e9 >= sec })
+		if k == len(l.failed) || l.failed[k].at/1e9 > sec {
+			return true
+		}
 	}
-	return at(to) - at(from)
+	return false
 }

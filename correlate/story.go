@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -113,12 +114,7 @@ func timeOf(t time.Time) *time.Time {
 // keyLines picks the lines of a record that prove something: a report of fifty
 // lines has one that names the victim.
 func keyLines(e *culprit.Event) (text string, first int) {
-	whole := e.Text
-	if strings.HasPrefix(whole, "{") && e.Message != "" && e.Process != "" {
-		// A journal entry as JSON (colours make its message a list of numbers):
-		// what it says is the proof, not how it was packed.
-		whole = e.Process + "[" + itoa(e.PID) + "]: " + e.Message
-	}
+	whole := unpacked(e.Text)
 	lines := strings.Split(whole, "\n")
 	if len(lines) == 1 {
 		return whole, 0
@@ -165,6 +161,44 @@ func keyLines(e *culprit.Event) (text string, first int) {
 		}
 	}
 	return strings.Join(lines[:min(4, len(lines))], "\n"), 0
+}
+
+// unpacked returns the lines of a record; those that are journal entries packed
+// as JSON as what they say (their message may be a list of numbers).
+func unpacked(text string) string {
+	if !strings.HasPrefix(text, "{\"") {
+		return text
+	}
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		var e struct {
+			Message    json.RawMessage `json:"MESSAGE"`
+			Identifier string          `json:"SYSLOG_IDENTIFIER"`
+			PID        string          `json:"_PID"`
+		}
+		if json.Unmarshal([]byte(l), &e) != nil || len(e.Message) == 0 {
+			continue
+		}
+		var said string
+		if e.Message[0] == '[' {
+			var codes []int
+			if json.Unmarshal(e.Message, &codes) != nil {
+				continue
+			}
+			b := make([]byte, len(codes))
+			for k, c := range codes {
+				b[k] = byte(c)
+			}
+			said = string(b)
+		} else if json.Unmarshal(e.Message, &said) != nil {
+			continue
+		}
+		if e.Identifier != "" && e.PID != "" {
+			e.Identifier += "[" + e.PID + "]"
+		}
+		lines[i] = e.Identifier + ": " + said
+	}
+	return strings.Join(lines, "\n")
 }
 
 // cause tells the best cause with its evidence, then the others that passed.
