@@ -18,8 +18,10 @@ func kernelLine(e *Envelope) bool {
 }
 
 // uptime splits the seconds since boot off a kernel line: "[  135.823947] x"
-// gives "135.823947" and "x".
+// gives "135.823947" and "x". Someone may have cut time and host off the line
+// and left the "kernel: ".
 func uptime(s string) (seconds, rest string) {
+	s = strings.TrimPrefix(s, "kernel: ")
 	if len(s) < 4 || s[0] != '[' {
 		return "", s
 	}

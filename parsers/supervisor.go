@@ -60,10 +60,19 @@ func parseSupervisor(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool
 		return false
 	}
 	s = firstLine(s)
+	sev := culprit.SeverityNone
+	if s[4] == ' ' { // a line whose time was cut off
+		if level, ok := supervisorLevel(s[:4]); ok {
+			s, sev = s[5:], level
+		}
+	}
 	n := len(r.Attrs)
-	if !supervisorMessage(e, s, r) {
+	if s == "" || !supervisorMessage(e, s, r) {
 		r.Attrs = r.Attrs[:n]
 		return false
+	}
+	if sev != culprit.SeverityNone {
+		r.Severity = sev
 	}
 	r.Message = s
 	return true
