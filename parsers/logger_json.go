@@ -389,9 +389,12 @@ func (l *jsonLog) failure(x *nodeFailure) bool {
 				return false
 			}
 		}
-	case summary != "" || l.err != "" && typ != "":
+	case summary != "" || l.err != "" && (typ != "" || l.props.code != "" && l.severity >= 0 && l.severity <= culprit.SeverityError):
 		x.trace = trace{props: noProps(), inner: noProps()}
 		x.message = summary
+		if summary == "" {
+			x.message = l.msg
+		}
 	default:
 		if l.msg == "" || !x.readLine(&e, l.msg, true) {
 			return false

@@ -309,10 +309,26 @@ func parseNode(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 		x.apply(r)
 		return true
 	}
-	if lifecycle(s, r) {
-		return true
+	words := s
+	sev, n := levelPrefix(s)
+	if n > 0 && s[0] >= 'a' && e.Process == "" {
+		// Winston's plainest form: "info: message".
+		words = s[n:]
+		if r.Severity == culprit.SeverityNone {
+			r.Severity = sev
+		}
+		r.Message = words
+	}
+	if sev > culprit.SeverityError || sev == culprit.SeverityNone {
+		if lifecycle(words, r) {
+			return true
+		}
 	}
 	if !loggerFormat(e.Format) {
+		if n > 0 && len(words) < len(s) {
+			r.Kind = culprit.KindAppLog
+			return true
+		}
 		return false
 	}
 	if _, ok := e.Attrs.Lookup("logger"); !ok {

@@ -66,8 +66,11 @@ func errorHeadAt(line string, end int) (h errorHead, ok bool) {
 	rest := line[end:]
 	n := len(rest)
 	if n > 2 && rest[0] == ' ' && rest[1] == '[' {
-		if i := strings.IndexByte(rest[:min(n, maxTypeName)], ']'); i > 2 && codeWord(rest[2:i]) {
-			h.code = rest[2:i]
+		if i := strings.IndexByte(rest[:min(n, maxTypeName)], ']'); i > 2 && nameWord(rest[2:i]) {
+			// "Error [ERR_X]: x", but "MyException [Error]: x" names the class.
+			if codeWord(rest[2:i]) {
+				h.code = rest[2:i]
+			}
 			end += i + 1
 			rest = line[end:]
 			n = len(rest)
@@ -99,6 +102,15 @@ func errorHeadAt(line string, end int) (h errorHead, ok bool) {
 
 func isIdent(c byte) bool {
 	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' || c == '$' || c >= 0x80
+}
+
+func nameWord(s string) bool {
+	for i := range len(s) {
+		if !isIdent(s[i]) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // codeWord reports whether s looks like a code: capitals, digits and

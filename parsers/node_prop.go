@@ -60,6 +60,12 @@ func (p *errorProps) set(key, value string) {
 	case "syscall":
 		setOnce(&p.syscall, v)
 	case "address":
+		if host, port, ok := hostPort(v); ok && p.address == "" && strings.Count(v, ":") == 1 {
+			v = host // mongodb
+			if p.port < 0 {
+				p.port = port
+			}
+		}
 		setOnce(&p.address, v)
 	case "hostname":
 		setOnce(&p.hostname, v)

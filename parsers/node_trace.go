@@ -232,6 +232,10 @@ func readTrace(t *trace, s string) {
 				t.version, phase = trailerVersion(rest), isDone
 			case strings.HasPrefix(rest, "Emitted '"):
 				t.emitted = true
+			case rest[0] == '"': // pino-pretty writes the properties as JSON
+				if key, value, ok := property(rest); ok {
+					t.props.set(key, value)
+				}
 			default:
 				if parts, ok := moreFrames(rest); ok && parts {
 					linked = true
