@@ -43,20 +43,20 @@ func TestAssign_Service(t *testing.T) {
 	}
 	line := "plain words\n"
 	for path, want := range map[string]string{
-		"billing/logs/err.log":                     "billing-api",
-		"billing/logs/err.log.1":                   "billing-api",
-		"other/logs/err.log":                       "",
-		"log/shop.log-20261122":                    "shop",
-		"apps/ledger/ledger.err.log":               "ledger",
-		"apps/guard-stdout---supervisor-x_1kw.log": "guard",
-		"www/wwwlogs/nodejs/site.log":              "site",
-		"www/wwwlogs/nodejs/site.error.log":        "",
-		"www/server/panel/plugin/supervisor/log/api.err.log":                                  "api",
-		"home/deploy/.pm2/logs/admin-error-0.log":                                             "admin",
-		"home/deploy/.pm2/logs/my-app-out.log":                                                "my-app",
+		"billing/logs/err.log":                               "billing-api",
+		"billing/logs/err.log.1":                             "billing-api",
+		"other/logs/err.log":                                 "",
+		"log/shop.log-20261122":                              "shop",
+		"apps/ledger/ledger.err.log":                         "ledger",
+		"apps/guard-stdout---supervisor-x_1kw.log":           "guard",
+		"www/wwwlogs/nodejs/site.log":                        "site",
+		"www/wwwlogs/nodejs/site.error.log":                  "",
+		"www/server/panel/plugin/supervisor/log/api.err.log": "api",
+		"home/deploy/.pm2/logs/admin-error-0.log":            "admin",
+		"home/deploy/.pm2/logs/my-app-out.log":               "my-app",
 		"containers/" + strings.Repeat("ab", 32) + "/" + strings.Repeat("ab", 32) + "-json.log": "web_1",
-		"apps/postgresql/postgresql-15-main.log":                                              "",
-		"nginx/error.log":                                                                     "",
+		"apps/postgresql/postgresql-15-main.log":                                                "",
+		"nginx/error.log":                                                                       "",
 	} {
 		t.Run(path, func(t *testing.T) {
 			_, by := collected(t, map[string]string{path: line}, topo, ingest.Options{})

@@ -180,25 +180,25 @@ func (c *collector) place(p Place) {
 	}
 }
 
-// Files returns the files that are at a place now, the current one before its
+// Files returns the files that are at a place now, the current ones before their
 // predecessors, and the folders on the way that may not be listed.
 func (p Place) Files() (files, closed []string) {
 	files, closed = glob(p.Pattern)
+	return append(files, p.older(files)...), closed
+}
+
+// older returns the rotated predecessors of the files at a place.
+func (p Place) older(current []string) []string {
 	if p.Only {
-		return files, closed
+		return nil
 	}
-	older, _ := glob(p.Pattern + `[.\-]*`)
+	found, _ := glob(p.Pattern + `[.\-]*`)
 	// error.log-20261122, error-20261122.log
 	if stem, ok := strings.CutSuffix(p.Pattern, ".log"); ok && !strings.HasSuffix(stem, "*") {
 		more, _ := glob(stem + `[._\-]20[0-9][0-9]*.log*`)
-		older = append(older, more...)
+		found = append(found, more...)
 	}
-	for _, o := range older {
-		if !slices.Contains(files, o) {
-			files = append(files, o)
-		}
-	}
-	return files, closed
+	return slices.DeleteFunc(found, func(f string) bool { return slices.Contains(current, f) })
 }
 
 // glob is filepath.Glob that tells which folders could not be listed.

@@ -112,7 +112,7 @@ func (i *Input) run(ctx context.Context, s *parsers.Stream, r *reading) (said st
 	defer stop()
 	cmd := exec.CommandContext(ctx, journalctl, append(i.journalArgs(), i.window()...)...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "SYSTEMD_COLORS=0", "SYSTEMD_LOG_LEVEL=info")
-	stderr := &tail{max: 4 << 10}
+	stderr := &lastBytes{max: 4 << 10}
 	cmd.Stderr = stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -213,13 +213,13 @@ func entryTime(out []byte) time.Time {
 	return time.UnixMicro(us).UTC()
 }
 
-// A tail keeps the last bytes that are written to it.
-type tail struct {
+// lastBytes keeps the end of what is written to it.
+type lastBytes struct {
 	b   []byte
 	max int
 }
 
-func (t *tail) Write(p []byte) (int, error) {
+func (t *lastBytes) Write(p []byte) (int, error) {
 	n := len(p)
 	t.b = append(t.b, p...)
 	if over := len(t.b) - t.max; over > 0 {
@@ -228,7 +228,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-func (t *tail) String() string { return string(t.b) }
+func (t *lastBytes) String() string { return string(t.b) }
 
 // pushExport hands the entries of an export text to push.
 func pushExport(ctx context.Context, src io.Reader, push func(parsers.Line) error) error {

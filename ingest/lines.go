@@ -28,6 +28,7 @@ type cutter struct {
 	cont   bool // the last piece was cut
 	nul    bool // there may be NUL bytes in the buffer
 	hole   bool // NUL bytes were stepped over since the last line
+	follow bool // the source may grow: what stands after the last newline is left for later
 }
 
 // newCutter starts at byte pos, whose line has the number no.
@@ -113,7 +114,7 @@ func (c *cutter) drain(push func(parsers.Line) error) error {
 
 // rest hands on what stands after the last newline.
 func (c *cutter) rest(push func(parsers.Line) error) error {
-	if c.lo == c.hi {
+	if c.lo == c.hi || c.follow {
 		return nil
 	}
 	return c.hand(c.buf[c.lo:c.hi], 0, culprit.MarkUnterminated, push)

@@ -1,0 +1,610 @@
+package ingest
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"culprit"
+)
+
+// A found file is what a scan saw at a path.
+type found struct {
+	path    string
+	source  string // the name that the files of a source share
+	place   Place
+	current bool // the name that its writer opens, not one of a rotated file
+	inode   inode
+	size    int64
+	mod     time.Time
+}
+
+const (
+	// keepDone is how many finished files of a source are remembered, to
+	// recognize them when they are renamed or packed.
+	keepDone = 64
+
+	// missScans is for how many scans a file may be missing before it counts
+	// as gone: packing a rotated file takes a while.
+	missScans = 10
+)
+
+// scan looks at every place and brings the streams up to what is there: new
+// files, renamed, truncated, packed and deleted ones.
+func (f *Follower) scan() {
+	now := f.opts.Now()
+	f.scans++
+	files := f.look()
+
+	byInode := map[inode]*fileStream{}
+	sources := map[string]bool{} // that have been read before
+	for _, s := range f.streams {
+		if s.cp.Inode != (inode{}) {
+			byInode[s.cp.Inode] = s
+		}
+		sources[s.cp.Source] = true
+		s.present = false
+	}
+
+	var fresh []found
+	for _, x := range files {
+		s := byInode[x.inode]
+		switch {
+		case s == nil:
+			fresh = append(fresh, x)
+		case s.present: // a second name
+		case s.file != nil:
+			s.saw(x)
+		case s.size == x.size && s.mod.Equal(x.mod):
+			s.saw(x)
+		case !f.resume(s, x):
+			// Another file has its number now, or other content.
+			s.cp.Inode = inode{}
+			fresh = append(fresh, x)
+		}
+	}
+
+	// What a truncated file held may go on in a copy of it.
+	for _, s := range f.sorted() {
+		if s.file == nil {
+			continue
+		}
+		if fi, err := s.file.Stat(); err == nil {
+			if fi.Size() != s.size {
+				s.changed = now
+			}
+			s.size, s.mod = fi.Size(), fi.ModTime()
+		}
+		if !s.broken && (s.size < s.r.at.Load() && s.coding == codingNone || !s.intact(nil)) {
+			s.shatter(s.q.take())
+		}
+		if s.broken && !s.ending {
+			fresh = f.mend(s, fresh, files)
+		}
+	}
+
+	var open []*fileStream
+	for _, s := range f.sorted() {
+		if s.cp.State == stateOpen && s.file == nil && !s.present {
+			open = append(open, s)
+		}
+	}
+	sort.SliceStable(fresh, func(a, b int) bool { return fresh[a].mod.Before(fresh[b].mod) })
+	for _, x := range fresh {
+		f.welcome(x, open, sources[x.source], now)
+	}
+
+	f.miss(open)
+	for _, s := range f.sorted() {
+		if s.file != nil && !s.broken {
+			f.tend(s, now)
+		}
+	}
+	f.prune()
+	f.report("")
+}
+
+// look lists the files of all places, current names before rotated ones.
+func (f *Follower) look() []found {
+	var out []found
+	seen := map[string]bool{}
+	add := func(p Place, path string, current bool) {
+		if seen[path] || f.opts.Ignore != nil && f.opts.Ignore(path) {
+			return
+		}
+		seen[path] = true
+		fi, err := os.Stat(path)
+		if err != nil || !fi.Mode().IsRegular() {
+			return
+		}
+		dir, base := filepath.Split(path)
+		out = append(out, found{
+			path: path, source: dir + family(base), place: p, current: current, inode: inodeOf(fi), size: fi.Size(), mod: fi.ModTime(),
+		})
+	}
+	type older struct {
+		p     Place
+		files []string
+	}
+	var rotated []older
+	for _, p := range f.opts.Places() {
+		current, _ := glob(p.Pattern)
+		for _, path := range current {
+			add(p, path, true)
+		}
+		rotated = append(rotated, older{p, p.older(current)})
+	}
+	for _, o := range rotated {
+		for _, path := range o.files {
+			add(o.p, path, false)
+		}
+	}
+	return out
+}
+
+// saw notes where a stream's file is.
+func (s *fileStream) saw(x found) {
+	s.path, s.current, s.present = x.path, x.current, true
+	s.lostAt = 0
+	if s.file == nil {
+		s.size, s.mod = x.size, x.mod
+	}
+}
+
+// resume looks at a file that is not held and has changed, or was not looked at
+// since the start. It reads on if there is more, and reports false if it is not
+// the stream's file after all.
+func (f *Follower) resume(s *fileStream, x found) bool {
+	file, err := os.Open(x.path)
+	if err != nil {
+		s.saw(x)
+		return true // not now
+	}
+	keep := false
+	defer func() {
+		if !keep {
+			file.Close()
+		}
+	}()
+	if fi, err := file.Stat(); err != nil || inodeOf(fi) != x.inode {
+		s.saw(x)
+		return true // renamed at this moment; the next scan sees it
+	}
+	cod := codingAt(file)
+	if cod != codingNone {
+		// A packed file does not grow: it is known, or it is another one.
+		if s.cp.Head.Len > 0 && !unpackedBegins(file, cod, &s.cp) {
+			return false
+		}
+		s.saw(x)
+		if s.cp.State != stateOpen {
+			return true
+		}
+	} else if !s.cp.begins(file, x.size) || !s.cp.guarded(file, x.size) {
+		return false
+	}
+	s.saw(x)
+	if s.cp.State == stateCopy || s.cp.State != stateOpen && x.size <= s.cp.Offset {
+		return true
+	}
+	if s.cp.State == stateSkipped {
+		// It was old when it was first seen, and now it grows.
+		n, err := countLines(file, s.cp.Offset)
+		if err != nil {
+			return true
+		}
+		s.cp.Line = n + 1
+	}
+	keep = true
+	s.coding = cod
+	s.open(file, x.place)
+	return true
+}
+
+// mend decides what becomes of a truncated file's stream: it goes on in a copy
+// that holds its position, or it ends here. Its inode is that of a new stream.
+func (f *Follower) mend(s *fileStream, fresh, files []found) []found {
+	var self *found
+	for k := range files {
+		if files[k].inode == s.cp.Inode {
+			self = &files[k]
+			break
+		}
+	}
+	const remedy = "use create instead of copytruncate in /etc/logrotate.d"
+	s.cp.Inode = inode{}
+	for k, x := range fresh {
+		if x.source != s.cp.Source || x.current {
+			continue
+		}
+		if file := f.holds(s, x); file != nil {
+			fresh = append(fresh[:k:k], fresh[k+1:]...)
+			f.adopt(s, x, file, gapOf(s.cp.Source, s.last, "truncated in place: what was written between the copy and the truncation is lost", remedy))
+			if self != nil {
+				fresh = append(fresh, *self)
+			}
+			return fresh
+		}
+	}
+	for _, c := range f.sorted() {
+		if c.cp.State != stateCopy || c.cp.Source != s.cp.Source || !c.present {
+			continue
+		}
+		x := found{path: c.path, source: c.cp.Source, inode: c.cp.Inode, size: c.size, mod: c.mod}
+		if file := f.holds(s, x); file != nil {
+			f.forget(c)
+			f.adopt(s, x, file, gapOf(s.cp.Source, s.last, "truncated in place: what was written between the copy and the truncation is lost", remedy))
+			if self != nil {
+				fresh = append(fresh, *self)
+			}
+			return fresh
+		}
+	}
+	s.gaps = append(s.gaps, gapOf(s.cp.Source, s.last, fmt.Sprintf("truncated in place: lines behind byte %d may be lost", s.next), remedy))
+	s.end()
+	if self != nil {
+		fresh = append(fresh, *self)
+	}
+	return fresh
+}
+
+// holds opens a file that holds what the stream has read, up to its checkpoint;
+// nil if it does not.
+func (f *Follower) holds(s *fileStream, x found) *os.File {
+	file, err := os.Open(x.path)
+	if err != nil {
+		return nil
+	}
+	if s.cp.Offset > 0 {
+		if cod := codingAt(file); cod == codingNone {
+			if s.cp.begins(file, x.size) && s.cp.guarded(file, x.size) {
+				return file
+			}
+		} else if unpackedHolds(file, cod, &s.cp) {
+			return file
+		}
+	}
+	file.Close()
+	return nil
+}
+
+// adopt lets a stream go on in another file that holds the same.
+func (f *Follower) adopt(s *fileStream, x found, file *os.File, g culprit.Gap) {
+	s.halt()
+	s.release()
+	s.cp.Inode = x.inode
+	s.size = -1
+	s.coding = codingAt(file)
+	s.mod = x.mod
+	s.path, s.current, s.present = x.path, x.current, true
+	s.open(file, x.place)
+	if g.Reason != "" {
+		s.gaps = append(s.gaps, g)
+	}
+	s.dirty = true
+}
+
+// welcome decides about a file that no stream knows.
+func (f *Follower) welcome(x found, open []*fileStream, known bool, now time.Time) {
+	if x.size == 0 {
+		return // there is nothing yet to recognize it by
+	}
+	file, err := os.Open(x.path)
+	if err != nil {
+		f.unreadable(x, err)
+		return
+	}
+	keep := false
+	defer func() {
+		if !keep {
+			file.Close()
+		}
+	}()
+	fi, err := file.Stat()
+	if err != nil || inodeOf(fi) != x.inode {
+		return // renamed at this moment
+	}
+	cod := codingAt(file)
+	if cod != codingNone {
+		_, err := os.Lstat(strings.TrimSuffix(x.path, filepath.Ext(x.path)))
+		if err == nil || now.Sub(fi.ModTime()) < f.opts.Quiet && f.scans > 1 {
+			return // still being packed
+		}
+	}
+
+	// A stream whose file is gone: restored, packed or copied while we were down.
+	for _, s := range open {
+		if s.cp.Source == x.source && s.file == nil && s.cp.Offset > 0 {
+			if file := f.holds(s, x); file != nil {
+				f.adopt(s, x, file, culprit.Gap{})
+				return
+			}
+		}
+	}
+
+	for _, s := range f.sorted() {
+		if s.cp.Source != x.source {
+			continue
+		}
+		switch {
+		case cod != codingNone && s.cp.State == stateDone && !s.present && s.cp.Offset > 0 && unpackedBegins(file, cod, &s.cp):
+			// What was read is packed now.
+			s.cp.Inode, s.cp.Path, s.coding = x.inode, x.path, cod
+			s.saw(x)
+			s.dirty = true
+			f.notify()
+			return
+		case cod == codingNone && !x.current && s.file != nil && s.current && s.cp.Offset > 0 && !s.broken && s.cp.begins(file, x.size):
+			// copytruncate copies first and truncates then.
+			if x.size < s.cp.Offset && now.Sub(fi.ModTime()) < f.opts.Quiet {
+				return // the copy may grow
+			}
+			if s.cp.guarded(file, x.size) || x.size < s.cp.Offset && sameEnd(file, s.file, x.size) {
+				f.note(x, stateCopy, file, now)
+				return
+			}
+		}
+	}
+
+	if !known && now.Sub(fi.ModTime()) > f.opts.Backfill {
+		f.note(x, stateSkipped, file, now)
+		return
+	}
+	if cod == codingNone && !complete(file, x.size) && now.Sub(fi.ModTime()) < f.opts.Quiet {
+		return // not one whole line to recognize it by
+	}
+	s := f.add(x, now)
+	if cod == codingNone && !known {
+		s.cp.Offset, s.cp.Line = f.begin(x, file, now)
+	}
+	s.fingerprintOf(file)
+	keep = true
+	s.coding = cod
+	s.open(file, x.place)
+}
+
+// begin returns where to enter a file of a source that was never read.
+func (f *Follower) begin(x found, file *os.File, now time.Time) (int64, int) {
+	var head [sampleSize]byte
+	n, _ := file.ReadAt(head[:], 0)
+	i := Input{Options: f.opts.Parse(x.place, x.path, head[:n]), Since: now.Add(-f.opts.Backfill)}
+	i.Options.Ref = x.mod
+	off, no := i.entry(file)
+	if no == 0 {
+		lines, err := countLines(file, off)
+		if err != nil {
+			return 0, 1
+		}
+		no = lines + 1
+	}
+	return off, no
+}
+
+// add makes the stream of a new file.
+func (f *Follower) add(x found, now time.Time) *fileStream {
+	born := now.UnixNano()
+	key := x.source + "#" + strconv.FormatUint(x.inode.Ino, 36) + "." + strconv.FormatInt(born, 36)
+	for n := 1; f.streams[key] != nil; n++ {
+		key = key + "." + strconv.Itoa(n)
+	}
+	s := &fileStream{f: f, key: key, cp: checkpoint{Source: x.source, Path: x.path, Inode: x.inode, Line: 1, Born: born}, size: -1}
+	s.saw(x)
+	f.streams[key] = s
+	return s
+}
+
+// note remembers a file that is not read.
+func (f *Follower) note(x found, st state, file *os.File, now time.Time) {
+	s := f.add(x, now)
+	s.cp.State = st
+	s.cp.Offset = x.size
+	s.fingerprintOf(file)
+	s.size = x.size
+	s.dirty = true
+	f.notify()
+}
+
+// fingerprintOf sets the digests of the checkpoint from a file.
+func (s *fileStream) fingerprintOf(file *os.File) {
+	if cod := codingAt(file); cod != codingNone {
+		z, err := cod.decode(io.NewSectionReader(file, 0, 1<<62), defaultStreamBytes)
+		if err != nil {
+			return
+		}
+		defer z.Close()
+		if b, err := readHead(z, headSize); err == nil {
+			s.cp.Head = digestOf(b)
+		}
+		return
+	}
+	if d, err := headOf(file, min(s.cp.Offset, headSize)); err == nil {
+		s.cp.Head = d
+	}
+	if d, err := guardOf(file, s.cp.Offset); err == nil {
+		s.cp.Guard = d
+	}
+}
+
+// unreadable reports once that a file may not be read.
+func (f *Follower) unreadable(x found, err error) {
+	if f.told[x.path] {
+		return
+	}
+	f.told[x.path] = true
+	f.extra = append(f.extra, Batch{Source: x.source, Gaps: []culprit.Gap{unreadable(x.path, x.path, err)}})
+	f.notify()
+}
+
+// miss gives up streams whose files are nowhere.
+func (f *Follower) miss(open []*fileStream) {
+	for _, s := range open {
+		if s.file != nil {
+			continue
+		}
+		if s.lostAt == 0 {
+			s.lostAt = f.scans
+		}
+		if f.scans-s.lostAt < missScans {
+			continue
+		}
+		if fi, err := os.Lstat(s.cp.Path); err == nil && inodeOf(fi) == s.cp.Inode {
+			continue // it is there; nobody asks for it any more
+		}
+		s.cp.State, s.cp.Inode = stateDone, inode{}
+		f.extra = append(f.extra, Batch{
+			Source: s.cp.Source, Stream: s.key, Checkpoint: s.cp.marshal(),
+			Gaps: []culprit.Gap{gapOf(s.cp.Source, s.cp.After,
+				fmt.Sprintf("%s was rotated away and deleted while it was not followed: what it held behind byte %d was not read", s.cp.Path, s.cp.Offset),
+				"keep more rotated files (rotate 7 in /etc/logrotate.d)")},
+		})
+		f.notify()
+	}
+}
+
+// tend looks after a file that is read: revives its reader, and lets go of it
+// when it is finished or idle.
+func (f *Follower) tend(s *fileStream, now time.Time) {
+	at := s.r.at.Load()
+	if p := s.r.failed.Swap(nil); p != nil {
+		f.log.Warn("read file", "path", s.path, "error", *p)
+		if s.coding != codingNone {
+			s.gaps = append(s.gaps, gapOf(s.cp.Source, s.last, "damaged, read in part ("+(*p).Error()+")", s.coding.test(s.path)))
+			s.finish(at)
+			return
+		}
+		s.restart(at, s.r.no)
+		return
+	}
+	if s.coding != codingNone {
+		if s.r.ended.Load() {
+			s.finish(at)
+		}
+		return
+	}
+	if !s.r.tails.Load() || at != s.next {
+		return // there is still something to parse
+	}
+	if s.size-at > maxPartial && !newlineWithin(s.file, at, maxPartial) {
+		// tail would hold all of the line in memory.
+		s.restart(at, s.nextNo)
+		return
+	}
+	quiet := now.Sub(s.changed)
+	switch {
+	case quiet < f.opts.Quiet:
+	case !s.present || !s.current:
+		s.halt()
+		if s.r.at.Load() != s.next || len(s.q.items) > 0 {
+			s.restart(s.r.at.Load(), s.r.no)
+			return
+		}
+		if rest := s.size - s.next; rest > 0 {
+			b := make([]byte, rest)
+			if _, err := io.ReadFull(io.NewSectionReader(s.file, s.next, rest), b); err == nil {
+				s.held = []queued{{text: b, no: s.nextNo, start: s.next, end: s.size, mark: culprit.MarkUnterminated}}
+			}
+		}
+		s.end()
+	case quiet >= f.opts.Idle:
+		s.end()
+	}
+}
+
+// finish ends a stream whose file has been read to its end, once all is parsed.
+func (s *fileStream) finish(at int64) {
+	if at == s.next {
+		s.end()
+	}
+}
+
+// maxPartial bounds the line without an end that tail may hold in memory.
+const maxPartial = 1 << 20
+
+// newlineWithin reports whether there is a newline in n bytes from a position on.
+func newlineWithin(f io.ReaderAt, off, n int64) bool {
+	b := make([]byte, n)
+	k, _ := f.ReadAt(b, off)
+	return bytes.IndexByte(b[:k], '\n') >= 0
+}
+
+// prune forgets the oldest finished files of a source.
+func (f *Follower) prune() {
+	by := map[string][]*fileStream{}
+	for _, s := range f.sorted() {
+		if s.file == nil && s.cp.State != stateOpen && !s.present {
+			by[s.cp.Source] = append(by[s.cp.Source], s)
+		}
+	}
+	for _, list := range by {
+		for len(list) > keepDone {
+			f.forget(list[0])
+			list = list[1:]
+		}
+	}
+}
+
+func (f *Follower) forget(s *fileStream) {
+	delete(f.streams, s.key)
+	f.extra = append(f.extra, Batch{Source: s.cp.Source, Stream: s.key, Forget: true})
+	f.notify()
+}
+
+// complete reports whether a file has one whole line, or enough to be recognized by.
+func complete(f io.ReaderAt, size int64) bool {
+	return size >= headSize || newlineWithin(f, 0, min(size, headSize))
+}
+
+// codingAt returns how an open file is packed.
+func codingAt(f *os.File) coding {
+	var b [16]byte
+	n, _ := f.ReadAt(b[:], 0)
+	return codingOf(b[:n])
+}
+
+// sameEnd reports whether two files hold the same before a position.
+func sameEnd(a, b io.ReaderAt, off int64) bool {
+	x, err := guardOf(a, off)
+	if err != nil {
+		return false
+	}
+	y, err := guardOf(b, off)
+	return err == nil && x == y
+}
+
+// unpackedBegins reports whether a packed file has the beginning of a checkpoint.
+func unpackedBegins(f *os.File, cod coding, c *checkpoint) bool {
+	z, err := cod.decode(io.NewSectionReader(f, 0, 1<<62), defaultStreamBytes)
+	if err != nil {
+		return false
+	}
+	defer z.Close()
+	b := make([]byte, c.Head.Len)
+	_, err = io.ReadFull(z, b)
+	return err == nil && digestOf(b) == c.Head
+}
+
+// unpackedHolds reports whether a packed file holds all that a checkpoint says
+// was read.
+func unpackedHolds(f *os.File, cod coding, c *checkpoint) bool {
+	if !unpackedBegins(f, cod, c) {
+		return false
+	}
+	z, err := cod.decode(io.NewSectionReader(f, 0, 1<<62), defaultStreamBytes)
+	if err != nil {
+		return false
+	}
+	defer z.Close()
+	n := min(c.Offset, guardSize)
+	if _, err := io.CopyN(io.Discard, z, c.Offset-n); err != nil {
+		return false
+	}
+	b := make([]byte, n)
+	_, err = io.ReadFull(z, b)
+	return err == nil && digestOf(b) == c.Guard
+}
