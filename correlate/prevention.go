@@ -36,7 +36,7 @@ func (c *analysis) prevention(f *finding) []culprit.Prevention {
 			add("Find what grows in "+s.name, "node --heapsnapshot-near-heap-limit=2 ...", "V8's heap filled up; --max-old-space-size only delays it")
 		case culprit.VerdictModuleNotFound:
 			d := f.words.decisive()
-			add("Check after each deploy that the app loads before it takes traffic", checkCommand(s), "module "+orUnknown(d.Attrs.Get("module"))+" was missing at the next start")
+			add("Check after each deploy that the app loads before it takes traffic", resolveCommand(d), "module "+orUnknown(d.Attrs.Get("module"))+" was missing at the next start")
 			if f.root != nil && f.root.Kind == culprit.KindDeploy && f.downs[0].from.Sub(f.root.Time) > 30*time.Second {
 				add("Restart as part of the deploy, so that a broken release fails while you look", "", "the deploy came "+ago(f.downs[0].from.Sub(f.root.Time))+" before and restarted nothing")
 			}
@@ -131,11 +131,19 @@ func unitFor(s *service) string {
 	return s.unit
 }
 
-func checkCommand(s *service) string {
-	if s != nil && s.conf != nil && s.conf.Dir != "" {
-		return "cd " + s.conf.Dir + " && node --check dist/main.js && node -e \"require('./dist/main.js')\" --dry-run"
+// resolveCommand looks for the module from where it was required, without
+// loading anything.
+func resolveCommand(d *culprit.Event) string {
+	module := d.Attrs.Get("module")
+	v, _ := d.Attrs.Lookup("require_stack")
+	from := ""
+	if l := v.List(); len(l) > 0 {
+		from = l[0]
 	}
-	return ""
+	if module == "" || !strings.HasPrefix(from, "/") || strings.ContainsAny(module+from, "'\"`$\\\n") {
+		return ""
+	}
+	return fmt.Sprintf(`node -p "require('module').createRequire('%s').resolve('%s')"`, from, module)
 }
 
 func (c *analysis) serverCount(l *lane) int { return len(c.addresses(l)) }

@@ -13,11 +13,12 @@ import (
 // say about it in order of time.
 type service struct {
 	name    string
-	manager string // systemd, supervisor, pm2, docker, ""
-	unit    string // the unit that it is or runs under
-	conf    *culprit.Service
-	events  []*culprit.Event // with a time
-	untimed []*culprit.Event // of files without times, in order of their lines
+	manager string             // systemd, supervisor, pm2, docker, ""
+	unit    string             // the unit that it is or runs under
+	conf    *culprit.Service   // of the manager that the logs show, see settle
+	confs   []*culprit.Service // all of this name: a unit may have been left behind by a move to supervisor
+	events  []*culprit.Event   // with a time
+	untimed []*culprit.Event   // of files without times, in order of their lines
 	listens []listening
 	runs    []*run
 	pids    map[int]bool
@@ -50,7 +51,7 @@ func newServices(t *topology) *services {
 	for i := range t.Services {
 		c := &t.Services[i]
 		v := s.get(c.Name)
-		v.manager, v.unit, v.conf = c.Manager, unitName(c.Unit), c
+		v.confs = append(v.confs, c)
 		if c.Manager != "systemd" && c.Manager != "" && c.Unit != "" {
 			s.units[unitName(c.Unit)] = true
 		}
@@ -250,7 +251,23 @@ func (s *services) load(events []*culprit.Event) {
 			v.events = append(v.events, e)
 		}
 	}
+	for _, v := range s.list {
+		v.settle()
+	}
 	slices.SortFunc(s.list, func(a, b *service) int { return strings.Compare(a.name, b.name) })
+}
+
+// settle picks the configuration that is in force: that of the manager whose
+// words the logs hold.
+func (v *service) settle() {
+	for _, c := range v.confs {
+		if v.conf == nil || c.Manager == v.manager {
+			v.conf = c
+		}
+	}
+	if v.conf != nil {
+		v.manager, v.unit = cmp.Or(v.manager, v.conf.Manager), cmp.Or(v.unit, unitName(v.conf.Unit))
+	}
 }
 
 // listenAddress returns where an app says that it listens.

@@ -241,19 +241,6 @@ func (t *teller) cause() {
 	if f.words != nil || len(t.list) > 0 {
 		t.inc.Causes = append(t.inc.Causes, main)
 	}
-	if f.trigger != nil && f.trigger != f.run && f.trigger.words != nil && f.trigger.words.missing == "" {
-		w := f.trigger.words
-		tc := culprit.Cause{Kind: w.verdict, Entity: w.entity, Confidence: t.inc.Confidence, Score: w.terms}
-		for i, e := range w.evidence {
-			role := "supports"
-			if i == 0 {
-				role = "decisive"
-				tc.Time = timeOf(e.Time)
-			}
-			tc.Evidence = append(tc.Evidence, evidenceOf(e, role))
-		}
-		t.inc.Causes = append(t.inc.Causes, tc)
-	}
 }
 
 // filled tells whether the trigger is a kernel kill at the service's own limit.
