@@ -55,11 +55,10 @@ func parseSupervisor(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool
 	if e.Process != "" && e.Process != "supervisord" && e.Process != "supervisor" {
 		return false
 	}
-	s := text(body)
+	s := firstLine(text(body))
 	if len(s) < 6 {
 		return false
 	}
-	s = firstLine(s)
 	sev := culprit.SeverityNone
 	if s[4] == ' ' { // a line whose time was cut off
 		if level, ok := supervisorLevel(s[:4]); ok {
