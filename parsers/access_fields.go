@@ -277,12 +277,20 @@ func (a *access) fields(b []byte) bool {
 		for len(b) > 0 && (b[0] == ' ' || b[0] == '|' || b[0] == ',' || b[0] == ';') {
 			b = b[1:]
 		}
-		if t, b = listToken(b); len(t) == 0 {
+		switch k := bytes.IndexByte(b, ']'); {
+		case len(b) > 0 && b[0] == '"':
+			t, b = nextToken(b)
+		case len(b) > 0 && b[0] == '[' && k > 0:
+			t, b = b[1:k], b[k+1:]
+		default:
+			t, b = listToken(b)
+		}
+		if len(t) == 0 {
 			continue
 		}
 		switch i := bytes.IndexByte(t, '='); {
 		case i <= 0 && known == 0 && len(a.at) == 0 && other == 0:
-			a.at = bytes.Trim(t, `"[]`)
+			a.at = t
 			other++
 		case i <= 0:
 			other++

@@ -7,7 +7,8 @@ import "time"
 type Zone func(wall int64) (offset int)
 
 // ZoneOf returns the Zone of a location. In the hour that a clock sets back it
-// takes the first reading, in the hour that it skips the offset before.
+// takes the first reading, in the hour that it skips the offset before. The Zone
+// is not safe for concurrent use.
 func ZoneOf(loc *time.Location) Zone {
 	if loc == nil || loc == time.UTC {
 		return func(int64) int { return 0 }
@@ -18,26 +19,36 @@ func ZoneOf(loc *time.Location) Zone {
 		if wall >= from && wall < to {
 			return known
 		}
-		w := time.Unix(wall, 0).UTC()
-		y, mo, d := w.Date()
-		h, mi, s := w.Clock()
-		t := time.Date(y, mo, d, h, mi, s, 0, loc)
-		_, off := t.Zone()
-		start, end := t.ZoneBounds()
-		known, from, to = off, wall, wall+1
-		if !end.IsZero() {
-			// A fold repeats wall times up to a few hours; stay clear of it.
-			if e := end.Unix() + int64(off) - 3*3600; e > to {
-				to = e
-			}
-		} else {
+		known = offsetAt(loc, wall)
+		from, to = wall, wall+1
+		start, end := time.Unix(wall-int64(known), 0).In(loc).ZoneBounds()
+		// Readings near a change may come twice or not at all; stay clear of it.
+		if end.IsZero() {
 			to = 1 << 62
+		} else if e := end.Unix() + int64(known) - 3*3600; e > to {
+			to = e
 		}
-		if s := start.Unix() + int64(off) + 3*3600; !start.IsZero() && s < from {
+		if start.IsZero() {
+			from = -1 << 62
+		} else if s := start.Unix() + int64(known) + 3*3600; s < from {
 			from = s
 		}
+		return known
+	}
+}
+
+// offsetAt returns the offset of a location at a reading of its clocks.
+func offsetAt(loc *time.Location, wall int64) int {
+	offset := func(unix int64) int {
+		_, off := time.Unix(unix, 0).In(loc).Zone()
 		return off
 	}
+	near := offset(wall)
+	before, after := offset(wall-int64(near)-4*3600), offset(wall-int64(near)+4*3600)
+	if before != after && offset(wall-int64(before)) != before && offset(wall-int64(after)) == after {
+		return after
+	}
+	return before
 }
 
 // A clock turns the times of one source into instants.

@@ -37,6 +37,9 @@ func peelDockerJSON(c *clock, line []byte, e *Envelope) bool {
 	if ok2 && s.n != len(at) {
 		return false
 	}
+	if bytes.IndexByte(buf, 0x1b) >= 0 {
+		buf = appendVisible(buf[:0], buf) // never longer than what it reads
+	}
 	e.buf = buf
 	e.Time, e.TimeText, e.Zoned = s.t, text(at), s.zoned
 	e.ownTime = true

@@ -242,7 +242,7 @@ func parseNginxError(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool
 // log handlers append, the first of which is nearly always the client. Messages
 // may hold what a client sent, so a client must look like one.
 func nginxContext(b []byte) int {
-	first := -1
+	first, inside, quotes, counted := -1, -1, 0, 0
 	for i := 0; i < len(b); {
 		k := bytes.IndexByte(b[i:], ',')
 		if k < 0 {
@@ -251,6 +251,10 @@ func nginxContext(b []byte) int {
 		i += k
 		name, n := nginxKey(b[i:])
 		if n > 0 {
+			quotes += bytes.Count(b[counted:i], []byte{'"'})
+			counted = i
+		}
+		if n > 0 && (quotes%2 == 0 || first >= 0) {
 			switch name {
 			case "client":
 				if value := b[i+n:]; len(value) > 0 && (isHex(value[0]) || value[0] == ':' || bytes.HasPrefix(value, []byte("unix:"))) {
@@ -262,11 +266,16 @@ func nginxContext(b []byte) int {
 			if first < 0 {
 				first = i
 			}
+		} else if n > 0 && inside < 0 {
+			inside = i // between quotes: a part of a name, or of a message with odd quotes
 		}
 		i++
 	}
-	if first >= 0 {
+	switch {
+	case first >= 0:
 		return first
+	case inside >= 0:
+		return inside
 	}
 	return len(b)
 }
@@ -341,6 +350,10 @@ func nginxKey(b []byte) (name string, n int) {
 	switch key {
 	case "udp client", "tcp client":
 		key = "client"
+	case "bytes from/to client":
+		key = "bytes_client"
+	case "bytes from/to upstream":
+		key = "bytes_upstream"
 	}
 	return key, n
 }
@@ -356,7 +369,7 @@ func nginxFields(b []byte, r *culprit.Record) (upstream bool) {
 		b = b[n:]
 		var value []byte
 		if len(b) > 0 && b[0] == '"' {
-			value, b = quotedValue(b[1:])
+			value, b = quotedValue(b[1:], name == "request")
 		} else {
 			value, b = bareValue(b)
 		}
@@ -377,8 +390,27 @@ func nginxFields(b []byte, r *culprit.Record) (upstream bool) {
 }
 
 // quotedValue returns the text up to the quote that ends a field: nothing or
-// another field follows it.
-func quotedValue(b []byte) (value, rest []byte) {
+// another field follows it. What a client sends may imitate that; a request line
+// ends with its protocol if it has one.
+func quotedValue(b []byte, request bool) (value, rest []byte) {
+	if request {
+		for i := 0; i < len(b); {
+			k := bytes.IndexByte(b[i:], '"')
+			if k < 0 {
+				break
+			}
+			i += k
+			if i > 8 && bytes.HasPrefix(b[i-8:], []byte("HTTP/")) {
+				if i+1 == len(b) {
+					return b[:i], nil
+				}
+				if _, n := nginxKey(b[i+1:]); n > 0 && b[i+1] == ',' {
+					return b[:i], b[i+1:]
+				}
+			}
+			i++
+		}
+	}
 	for i := 0; i < len(b); i++ {
 		k := bytes.IndexByte(b[i:], '"')
 		if k < 0 {

@@ -19,8 +19,8 @@ func init() {
 	for _, list := range [][]*format{
 		{journalJSON},
 		containerFormats,
-		{dmesgFormat},
 		syslogFormats,
+		{dmesgFormat, verboseFormat},
 		nginxErrorFormats,
 		nginxAccessFormats,
 		systemFormats,
@@ -31,7 +31,7 @@ func init() {
 	for _, list := range [][]*rule{systemRules, nodeRules} {
 		rules = append(rules, list...)
 	}
-	for _, list := range [][]body{systemBodies, nodeBodies} {
+	for _, list := range [][]body{traceBodies, systemBodies, nodeBodies} {
 		bodies = append(bodies, list...)
 	}
 

@@ -67,7 +67,7 @@ type Stream struct {
 	tally map[string]*int // records by format
 	count *int            // that of the record before
 	named string          // and its name
-	known bool           // the last record was understood
+	known bool            // the last record was understood
 
 	queue []*pending // records that wait, in the order of their first lines
 	bytes int        // of their text
@@ -114,6 +114,11 @@ func (s *Stream) Push(l Line, emit func(*culprit.Record)) {
 		piece.Mark |= culprit.MarkTruncated
 		if l.Entry == nil {
 			piece.End.Offset = l.Start.Offset + MaxBytes
+		} else if before := len(l.Text) - len(l.Entry.Body); before >= 0 && before < MaxBytes && l.Entry.Body != nil {
+			first := *l.Entry
+			first.Body = first.Body[:MaxBytes-before]
+			piece.Entry = &first
+			l.Entry = &Envelope{Severity: culprit.SeverityNone}
 		}
 		s.push(piece, emit)
 		l.Text, l.Start = l.Text[MaxBytes:], piece.End

@@ -64,12 +64,20 @@ func peelSyslog(c *clock, line []byte, e *Envelope) bool {
 	if iso && s.t.IsZero() && s.clock {
 		return false
 	}
+	severity := culprit.SeverityNone
+	if n, sev := busyboxPriority(rest); n > 0 { // OpenWrt's logread names no host
+		if tag, pid, k := tagOf(rest[n:]); k > 0 {
+			e.Time, e.TimeText, e.Zoned = s.t, text(b[from:s.n]), s.zoned
+			e.Severity = sev
+			e.setTag(tag, pid, rest[n+k:])
+			return true
+		}
+	}
 	h := hostLen(rest)
 	if h == 0 || h+1 >= len(rest) {
 		return false
 	}
 	host, msg := rest[:h], rest[h+1:]
-	severity := culprit.SeverityNone
 	if n, sev := busyboxPriority(msg); n > 0 {
 		severity, msg = sev, msg[n:]
 	}
