@@ -26,10 +26,13 @@ func binaryField(name string, value []byte) string {
 // readExport returns the entries of an export text as lines of text, with
 // their envelopes' essentials, and the error that ended it.
 func readExport(src io.Reader) (out []string, err error) {
-	r := parsers.NewExportReader(src)
+	return readEntries(parsers.NewExportReader(src).Next)
+}
+
+func readEntries(next func(*parsers.JournalEntry) error) (out []string, err error) {
 	var j parsers.JournalEntry
 	for {
-		if err := r.Next(&j); err != nil {
+		if err := next(&j); err != nil {
 			if err == io.EOF {
 				return out, nil
 			}
@@ -336,5 +339,83 @@ func FuzzJournalJSON(f *testing.F) {
 		if l := j.Line(); len(l.Text) > 4*len(in)+64 {
 			t.Fatalf("%d bytes of %d", len(l.Text), len(in))
 		}
+	})
+}
+
+func TestJournalDumpReader(t *testing.T) {
+	const verbose = `-- Boot a065f19354574f279c5539eb7dfe4eb9 --
+Sun 2026-11-22 08:22:32.729285 CET [s=a;i=1;b=b;m=8192fb0;t=6462d6c7cae05;x=1]
+    _BOOT_ID=b
+    _TRANSPORT=kernel
+    SYSLOG_IDENTIFIER=kernel
+    _SOURCE_MONOTONIC_TIMESTAMP=135823947
+    PRIORITY=4
+    MESSAGE=node invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0
+Sun 2026-11-22 08:22:33.000000 CET [s=a;i=2;b=b;m=8192fb0;t=6462d6c7cae05;x=2]
+    _COMM=systemd-coredum
+    SYSLOG_IDENTIFIER=systemd-coredump
+    _PID=7
+    MESSAGE=Process 1478 (node) of user 999 dumped core.
+            
+            Stack trace of thread 1478:
+    COREDUMP_UNIT=shop-api.service
+    COREDUMP=[123B blob data]
+`
+	want := []string{
+		`1|s=a;i=1;b=b;m=8192fb0;t=6462d6c7cae05;x=1|` + time.UnixMicro(0x6462d6c7cae05-(0x8192fb0-135823947)).UTC().Format("15:04:05.000000") +
+			`||kernel[0]||4|0|"kernel: node invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0"`,
+		`2|s=a;i=2;b=b;m=8192fb0;t=6462d6c7cae05;x=2|` + time.UnixMicro(0x6462d6c7cae05).UTC().Format("15:04:05.000000") +
+			`||systemd-coredump[7]|shop-api.service|-1|0|"systemd-coredump[7]: Process 1478 (node) of user 999 dumped core.\n\nStack trace of thread 1478:"`,
+	}
+	const pretty = "{\n\t\"__CURSOR\" : \"c1\",\n\t\"_COMM\" : \"x\",\n\t\"MESSAGE\" : \"a\"\n}\n{\n\t\"__CURSOR\" : \"c2\",\n\t\"_COMM\" : \"x\",\n\t\"MESSAGE\" : [\n\t\t98\n\t]\n}\n"
+	two := []string{`1|c1|00:00:00.000000||x[0]||-1|0|"x: a"`, `2|c2|00:00:00.000000||x[0]||-1|0|"x: b"`}
+	tests := []struct {
+		name, in string
+		want     []string
+	}{
+		{"verbose", verbose, want},
+		{"pretty", pretty, two},
+		{"seq", "\x1e{\"__CURSOR\":\"c1\",\"_COMM\":\"x\",\"MESSAGE\":\"a\"}\n\x1e{\"__CURSOR\":\"c2\",\"_COMM\":\"x\",\"MESSAGE\":\"b\"}\n", two},
+		{"sse", "data: {\"__CURSOR\":\"c1\",\"_COMM\":\"x\",\"MESSAGE\":\"a\"}\n\ndata: {\"__CURSOR\":\"c2\",\"_COMM\":\"x\",\"MESSAGE\":\"b\"}\n\n", two},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if !parsers.IsJournalDump([]byte(tt.in)) {
+				t.Error("not recognized")
+			}
+			for name, src := range map[string]io.Reader{"at once": strings.NewReader(tt.in), "by byte": iotest.OneByteReader(strings.NewReader(tt.in))} {
+				got, err := readEntries(parsers.NewJournalDumpReader(src).Next)
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				if strings.Join(got, "\n") != strings.Join(tt.want, "\n") {
+					t.Errorf("%s:\n got %s\nwant %s", name, strings.Join(got, "\n     "), strings.Join(tt.want, "\n     "))
+				}
+			}
+		})
+	}
+	for _, in := range []string{"", "\n", "{\"MESSAGE\":\"plain json lines\"}\n", "{\n  \"name\": \"shop-api\"\n}\n", "Nov 22 10:00:00 web-01 x[1]: [s=1]\n", "data: {\"a\":1}\n"} {
+		if parsers.IsJournalDump([]byte(in)) {
+			t.Errorf("%q is taken for a dump", in)
+		}
+	}
+	for _, in := range []string{"{\n\t\"a\" : 1\n", "\x1e{\"a\"\n"} {
+		if _, err := readEntries(parsers.NewJournalDumpReader(strings.NewReader(in)).Next); err == nil {
+			t.Errorf("%q: no error", in)
+		}
+	}
+}
+
+func FuzzJournalDumpReader(f *testing.F) {
+	f.Add([]byte("Sun 2026-11-22 08:22:32.729285 CET [s=a;i=1;b=b;m=8192fb0;t=6462d6c7cae05;x=1]\n    MESSAGE=a\n            b\n"))
+	f.Add([]byte("{\n\t\"__CURSOR\" : \"c1\",\n\t\"MESSAGE\" : \"a\"\n}\n"))
+	f.Add([]byte("\x1e{\"MESSAGE\":\"a\"}\ndata: {\"MESSAGE\":\"b\"}\n"))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		got, err := readEntries(parsers.NewJournalDumpReader(bytes.NewReader(in)).Next)
+		bytewise, err2 := readEntries(parsers.NewJournalDumpReader(iotest.OneByteReader(bytes.NewReader(in))).Next)
+		if strings.Join(got, "\n") != strings.Join(bytewise, "\n") || (err == nil) != (err2 == nil) {
+			t.Fatalf("depends on the reads:\n%q %v\n%q %v", got, err, bytewise, err2)
+		}
+		parsers.IsJournalDump(in)
 	})
 }

@@ -132,7 +132,8 @@ func coredump(s string, r *culprit.Record) bool {
 		return false
 	}
 	uid, end, ok := number(of)
-	if !ok || !strings.HasPrefix(end, " dumped core") && !strings.HasPrefix(end, " terminated abnormally") && !strings.HasPrefix(end, " of process") {
+	// From 253 on "terminated abnormally with signal 6/ABRT, processing..." comes first, and this once it is done.
+	if !ok || !strings.HasPrefix(end, " dumped core") && !strings.HasPrefix(end, " terminated abnormally without generating a coredump") {
 		return false
 	}
 	r.Kind = culprit.KindCoredump
