@@ -20,12 +20,14 @@ type Correlator struct {
 	events  []*culprit.Event
 	dropped int
 	cover   map[string]*sourceCover
+	reading *sourceCover // of the last record
 	gaps    []culprit.Gap
 	newest  time.Time
 }
 
 // sourceCover is what one source can prove.
 type sourceCover struct {
+	source      string
 	first, last time.Time
 	system      bool // the kernel's or pid 1's entries stand in it
 }
@@ -39,10 +41,13 @@ func New(t culprit.Topology) *Correlator {
 // Add takes a record. It keeps nothing of it.
 func (c *Correlator) Add(r *culprit.Record) {
 	if !r.Time.IsZero() {
-		s := c.cover[r.Source]
-		if s == nil {
-			s = &sourceCover{first: r.Time, last: r.Time}
-			c.cover[strings.Clone(r.Source)] = s
+		s := c.reading
+		if s == nil || s.source != r.Source {
+			if s = c.cover[r.Source]; s == nil {
+				s = &sourceCover{source: strings.Clone(r.Source), first: r.Time, last: r.Time}
+				c.cover[s.source] = s
+			}
+			c.reading = s
 		}
 		if r.Time.Before(s.first) {
 			s.first = r.Time

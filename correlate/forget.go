@@ -24,23 +24,17 @@ func (c *Correlator) Forget(before time.Time) {
 		t.errorKeys[t.errors[i].key] = struct{}{}
 	}
 	clear(t.limited)
-	for _, m := range []map[stamp]*series{t.overflow} {
-		for k, s := range m {
-			if s.forget(sec); len(s.sec) == 0 {
-				delete(m, k)
-			}
+	t.recent = nil
+	for st, k := range t.sorts {
+		k.overflow.forget(sec)
+		k.samples = slices.DeleteFunc(k.samples, func(e *culprit.Event) bool { return e.Time.Before(before) })
+		if len(k.overflow.sec)+len(k.samples) == 0 {
+			delete(t.sorts, st)
 		}
 	}
 	for k, s := range t.answered {
 		if s.forget(sec); len(s.sec) == 0 {
 			delete(t.answered, k)
-		}
-	}
-	for k, list := range t.samples {
-		list = slices.DeleteFunc(list, func(e *culprit.Event) bool { return e.Time.Before(before) })
-		if t.samples[k] = list; len(list) == 0 {
-			delete(t.samples, k)
-			delete(t.last, k)
 		}
 	}
 	if t.from != 0 {

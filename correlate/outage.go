@@ -27,14 +27,15 @@ type lane struct {
 	hosts     []string
 	failed    []failure
 	answered  series
-	overflow  int
 	retried   []*culprit.Event // samples of failures that a retry hid from users
 	nRetried  int
 }
 
-// A failure is one failed request as its user saw it.
+// A failure is a failed request as its user saw it, or all of one second that
+// were only counted.
 type failure struct {
 	at     int64 // Unix nanoseconds
+	n      int32 // requests
 	status int16 // 0 if only the error log tells
 	phase  phase
 	client uint32
@@ -91,23 +92,21 @@ func (t *traffic) outages() (all []*outage, retried []*lane) {
 
 // lanes assigns every failed request to what it failed at.
 func (t *traffic) lanes() []*lane {
-	type hit struct{ i int }
-	byKey := make(map[uint64][]hit, len(t.errorKeys))
+	byKey := make(map[uint64][]int32, len(t.requests))
 	for i := range t.requests {
-		if k := t.requests[i].key; k != 0 {
-			byKey[k] = append(byKey[k], hit{i})
+		if k := t.requests[i].key; t.has(k) {
+			byKey[k] = append(byKey[k], int32(i))
 		}
 	}
 	for _, hs := range byKey {
-		slices.SortFunc(hs, func(a, b hit) int { return cmp.Compare(t.requests[a.i].at, t.requests[b.i].at) })
+		slices.SortFunc(hs, func(a, b int32) int { return cmp.Compare(t.requests[a].at, t.requests[b].at) })
 	}
 	phaseOfReq := make([]phase, len(t.requests))
 	upOfReq := make([]id, len(t.requests))
 	taken := make([]bool, len(t.requests))
 	learned := map[[2]id]map[id]int{} // (source, host) of an access log to upstreams, by matches
 	matchedHost := map[id]bool{}      // hosts of error lines whose requests an access log holds
-	type open struct{ e int }
-	var unmatched []open
+	var unmatched []int
 	order := make([]int, len(t.errors))
 	for i := range order {
 		order[i] = i
@@ -118,7 +117,7 @@ func (t *traffic) lanes() []*lane {
 		e := &t.errors[ei]
 		best := -1
 		for _, h := range byKey[e.key] {
-			q := &t.requests[h.i]
+			q := &t.requests[h]
 			d := (q.at - e.at) / int64(time.Second)
 			if d < -matchEarly {
 				continue
@@ -126,22 +125,22 @@ func (t *traffic) lanes() []*lane {
 			if d > matchLate {
 				break
 			}
-			if taken[h.i] && phaseOfReq[h.i] != phaseNoLive && e.phase != phaseNoLive {
+			if taken[h] && phaseOfReq[h] != phaseNoLive && e.phase != phaseNoLive {
 				// Several tries of one request: the first line that took it stays,
 				// unless another request of the same key is nearer.
 				if best < 0 && d <= 1 {
-					best = -2 - h.i
+					best = -2 - int(h)
 				}
 				continue
 			}
-			best = h.i
+			best = int(h)
 			break
 		}
 		if best <= -2 {
 			best = -2 - best
 		}
 		if best < 0 {
-			unmatched = append(unmatched, open{ei})
+			unmatched = append(unmatched, ei)
 			continue
 		}
 		matchedHost[e.host] = true
@@ -170,7 +169,7 @@ func (t *traffic) lanes() []*lane {
 	for p := range t.peers {
 		u.join(t.names.name(p[0]), t.names.name(p[1]))
 	}
-	t.joinGroups(u)
+	t.joinGroups(u, order)
 
 	byRoot := map[string]*lane{}
 	get := func(up, host id) *lane {
@@ -230,25 +229,25 @@ func (t *traffic) lanes() []*lane {
 			continue
 		}
 		l := get(up, q.host)
-		l.failed = append(l.failed, failure{at: q.at, status: q.status, phase: phaseOfReq[i], client: q.client, host: q.host, up: up, own: q.own || !taken[i], source: q.source})
+		l.failed = append(l.failed, failure{at: q.at, n: 1, status: q.status, phase: phaseOfReq[i], client: q.client, host: q.host, up: up, own: q.own || !taken[i], source: q.source})
 	}
 	covered := t.coveredHosts(matchedHost)
-	for _, o := range unmatched {
-		e := &t.errors[o.e]
+	for _, ei := range unmatched {
+		e := &t.errors[ei]
 		if covered(e) {
-			served[o.e] = true
+			served[ei] = true
 			continue
 		}
 		l := get(e.up, e.host)
-		l.failed = append(l.failed, failure{at: e.at, phase: e.phase, client: e.client, host: e.host, up: e.up, source: e.source})
+		l.failed = append(l.failed, failure{at: e.at, n: 1, phase: e.phase, client: e.client, host: e.host, up: e.up, source: e.source})
 	}
 	for ei := range served {
 		e := &t.errors[ei]
 		l := get(e.up, e.host)
 		l.nRetried++
 		if len(l.retried) < 3 {
-			if s := t.samples[stamp{source: e.source, host: e.host, up: e.up, phase: e.phase}]; len(s) > 0 {
-				l.retried = append(l.retried, s[0])
+			if k := t.sorts[stamp{source: e.source, host: e.host, up: e.up, phase: e.phase}]; k != nil && len(k.samples) > 0 {
+				l.retried = append(l.retried, k.samples[0])
 			}
 		}
 	}
@@ -284,27 +283,40 @@ func (t *traffic) lanes() []*lane {
 }
 
 // joinGroups joins a group that a "no live upstreams" line names with the
-// addresses that failed for the same host just before: without configuration
-// nothing else tells them.
-func (t *traffic) joinGroups(u *union) {
-	byHost := map[id][]int{}
-	for i := range t.errors {
-		if t.errors[i].phase != phaseNoLive {
-			byHost[t.errors[i].host] = append(byHost[t.errors[i].host], i)
+// addresses that failed for the same host in the minute before: without
+// configuration nothing else tells them. Order holds the errors by time.
+func (t *traffic) joinGroups(u *union, order []int) {
+	type seen struct {
+		up id
+		at int64
+	}
+	failed, groups := map[id][]seen{}, map[id][]seen{} // by host
+	note := func(m map[id][]seen, e *errorLine) {
+		for i := range m[e.host] {
+			if m[e.host][i].up == e.up {
+				m[e.host][i].at = e.at
+				return
+			}
+		}
+		m[e.host] = append(m[e.host], seen{e.up, e.at})
+	}
+	join := func(list []seen, e *errorLine, within int64) {
+		for _, o := range list {
+			if e.at-o.at <= within {
+				u.join(t.names.name(o.up), t.names.name(e.up))
+			}
 		}
 	}
-	done := map[[2]id]bool{}
-	for i := range t.errors {
+	for _, i := range order {
 		e := &t.errors[i]
-		if e.phase != phaseNoLive || len(t.topo.serversOf(t.names.name(e.up))) > 1 {
+		if e.phase != phaseNoLive {
+			note(failed, e)
+			join(groups[e.host], e, 2e9)
 			continue
 		}
-		for _, k := range byHost[e.host] {
-			o := &t.errors[k]
-			if p := [2]id{e.up, o.up}; !done[p] && o.at <= e.at+2e9 && e.at-o.at < 60e9 {
-				done[p] = true
-				u.join(t.names.name(e.up), t.names.name(o.up))
-			}
+		if len(t.topo.serversOf(t.names.name(e.up))) <= 1 {
+			note(groups, e)
+			join(failed[e.host], e, 60e9)
 		}
 	}
 }
@@ -382,20 +394,16 @@ func (t *traffic) coveredHosts(matched map[id]bool) func(e *errorLine) bool {
 
 // spread adds the failures that were only counted.
 func (t *traffic) spread(get func(up, host id) *lane) {
-	for st, s := range t.overflow {
+	for st, k := range t.sorts {
+		if len(k.overflow.sec) == 0 || st.status == 499 || st.status == 503 {
+			continue
+		}
 		if st.phase == phaseNone && len(t.errors) >= maxItems {
 			continue // the same requests stand among the error lines
 		}
-		if st.status == 499 || st.status == 503 {
-			continue
-		}
 		l := get(st.up, st.host)
-		for i := range s.sec {
-			l.overflow += int(s.n[i])
-			for range min(int(s.n[i]), 64) { // enough for the shape; the count is kept apart
-				l.failed = append(l.failed, failure{at: s.sec[i] * 1e9, status: st.status, phase: st.phase, host: st.host, up: st.up, source: st.source})
-			}
-			l.overflow -= min(int(s.n[i]), 64)
+		for i, sec := range k.overflow.sec {
+			l.failed = append(l.failed, failure{at: sec * 1e9, n: k.overflow.n[i], status: st.status, phase: st.phase, host: st.host, up: st.up, source: st.source})
 		}
 	}
 }
@@ -409,27 +417,30 @@ func (t *traffic) measure(o *outage) {
 	c.Status = map[string]int{}
 	clients := map[uint32]struct{}{}
 	hosts := map[id]int{}
-	n := int(o.end.Sub(o.start)/time.Second) + 1
-	c.BinSeconds = max(1, (n+599)/600)
-	bins := (n + c.BinSeconds - 1) / c.BinSeconds
+	seconds := int(o.end.Sub(o.start)/time.Second) + 1
+	c.BinSeconds = max(1, (seconds+599)/600)
+	bins := (seconds + c.BinSeconds - 1) / c.BinSeconds
 	c.PerSecond = make([]int, bins)
 	c.PhaseSeries = map[string][]int{}
 	for i := range f {
+		n := int(f[i].n)
 		if f[i].status != 0 {
-			c.Status[statusText(f[i].status)]++
+			c.Status[statusText(f[i].status)] += n
 		}
-		clients[f[i].client] = struct{}{}
-		hosts[f[i].host]++
+		c.Failed += n
+		if f[i].client != 0 {
+			clients[f[i].client] = struct{}{}
+		}
+		hosts[f[i].host] += n
 		b := int((f[i].at - f[0].at) / int64(time.Second) / int64(c.BinSeconds))
-		c.PerSecond[b]++
+		c.PerSecond[b] += n
 		name := phaseNames[f[i].phase]
 		if c.PhaseSeries[name] == nil {
 			c.PhaseSeries[name] = make([]int, bins)
 		}
-		c.PhaseSeries[name][b]++
-		*byPhase(&c.ByPhase, f[i].phase)++
+		c.PhaseSeries[name][b] += n
+		*byPhase(&c.ByPhase, f[i].phase) += n
 	}
-	c.Failed = len(f) + o.lane.overflow
 	from, to := o.start.Unix(), o.end.Unix()
 	c.Of = c.Failed + o.lane.answered.between(from, to)
 	c.Clients = len(clients)
@@ -445,7 +456,11 @@ func (t *traffic) measure(o *outage) {
 			c.ErrorLines++
 		}
 	}
-	c.ErrorLines += o.lane.overflow
+	for st, k := range t.sorts {
+		if ups[st.up] && st.phase != phaseNone {
+			c.ErrorLines += k.overflow.between(from, to)
+		}
+	}
 	order := make([]id, 0, len(hosts))
 	for h := range hosts {
 		if h != 0 {
@@ -469,7 +484,8 @@ func (t *traffic) samplesOf(o *outage) []*culprit.Event {
 		seen[o.failures[i].phase] = true
 	}
 	first := map[phase]*culprit.Event{}
-	for st, list := range t.samples {
+	for st, s := range t.sorts {
+		list := s.samples
 		if !seen[st.phase] || !o.lane.has(t, st) {
 			continue
 		}

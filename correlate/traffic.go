@@ -12,7 +12,8 @@ import (
 // no longer told apart.
 const (
 	maxNames    = 4096    // different hosts, sources, upstreams
-	maxItems    = 1 << 18 // failed requests or error lines that are kept one by one
+	maxItems    = 1 << 17 // failed requests or error lines that are kept one by one
+	maxSamples  = 64      // verbatim lines of one sort of failure
 	sampleEvery = 20      // seconds of silence after which the next failure of a kind is kept verbatim again
 )
 
@@ -180,11 +181,19 @@ func (s *series) between(from, to int64) (n int) {
 // flow is what tells the requests of an access log apart.
 type flow struct{ source, host, up id }
 
-// stamp finds the last sample of one sort of failure.
+// stamp tells the sorts of failures apart.
 type stamp struct {
 	source, host, up id
 	phase            phase
 	status           int16
+}
+
+// A failureSort is what is kept of all failures of one sort.
+type failureSort struct {
+	stamp
+	last     int64            // second of the last one
+	samples  []*culprit.Event // the first of each stretch, verbatim
+	overflow series           // those that are no longer kept one by one
 }
 
 // traffic is what nginx's logs say about requests.
@@ -195,9 +204,8 @@ type traffic struct {
 	errors    []errorLine
 	errorKeys map[uint64]struct{} // keys of errors, for answered requests that had an error line
 	answered  map[flow]*series    // requests that were answered (any status below the failing ones), by second
-	overflow  map[stamp]*series   // failures behind maxItems
-	samples   map[stamp][]*culprit.Event
-	last      map[stamp]int64
+	sorts     map[stamp]*failureSort
+	recent    *failureSort        // of the last failure
 	limited   map[uint64]struct{} // keys of requests that nginx itself refused (limit_req, limit_conn)
 	peers     map[[2]id]bool      // upstreams that stood together in one upstream_addr list or line
 	from, to  int64               // seconds that any access log covers
@@ -206,8 +214,7 @@ type traffic struct {
 func newTraffic(t *topology) *traffic {
 	return &traffic{
 		topo: t, names: newNames(), errorKeys: map[uint64]struct{}{}, answered: map[flow]*series{},
-		overflow: map[stamp]*series{}, samples: map[stamp][]*culprit.Event{}, last: map[stamp]int64{},
-		limited: map[uint64]struct{}{}, peers: map[[2]id]bool{},
+		sorts: map[stamp]*failureSort{}, limited: map[uint64]struct{}{}, peers: map[[2]id]bool{},
 	}
 }
 
@@ -335,36 +342,42 @@ func (t *traffic) addAccess(r *culprit.Record) {
 func (t *traffic) has(key uint64) bool { _, ok := t.errorKeys[key]; return ok }
 
 func (t *traffic) keep(q request, r *culprit.Record, sec int64) {
-	st := stamp{q.source, q.host, q.up, phaseNone, q.status}
+	k := t.sort(stamp{q.source, q.host, q.up, phaseNone, q.status})
 	if len(t.requests) < maxItems {
 		t.requests = append(t.requests, q)
 	} else {
-		t.spill(st, sec)
+		k.overflow.add(sec, 1)
 	}
 	if q.status != 499 {
-		t.sample(st, sec, r)
+		k.sample(sec, r, t.names.name(q.up))
 	}
 }
 
-func (t *traffic) spill(st stamp, sec int64) {
-	s := t.overflow[st]
-	if s == nil {
-		s = &series{}
-		t.overflow[st] = s
+// sort returns the sort of a failure.
+func (t *traffic) sort(st stamp) *failureSort {
+	if t.recent != nil && t.recent.stamp == st {
+		return t.recent
 	}
-	s.add(sec, 1)
+	k := t.sorts[st]
+	if k == nil {
+		k = &failureSort{stamp: st}
+		t.sorts[st] = k
+	}
+	t.recent = k
+	return k
 }
 
 // sample keeps a record verbatim if it is the first of its sort for a while.
-func (t *traffic) sample(st stamp, sec int64, r *culprit.Record) {
-	last, seen := t.last[st]
-	t.last[st] = sec
-	if seen && sec-last < sampleEvery && sec >= last || len(t.samples[st]) > 256 {
+func (k *failureSort) sample(sec int64, r *culprit.Record, up string) {
+	seen := k.last != 0
+	last := k.last
+	k.last = sec
+	if seen && sec >= last && sec-last < sampleEvery || len(k.samples) >= maxSamples {
 		return
 	}
 	e := culprit.NewEvent(r)
-	e.Upstream = t.names.name(st.up)
-	t.samples[st] = append(t.samples[st], e)
+	e.Upstream = up
+	k.samples = append(k.samples, e)
 }
 
 // pair remembers that the addresses of an upstream_addr list serve the same
@@ -394,16 +407,16 @@ func (t *traffic) addError(r *culprit.Record) {
 		host = hostName(f.server)
 	}
 	e := errorLine{at: r.Time.UnixNano(), source: t.names.id(r.Source), host: t.names.id(host), up: t.names.id(culprit.PassAddress(f.upstream)), phase: ph}
-	st := stamp{source: e.source, host: e.host, up: e.up, phase: ph}
+	k := t.sort(stamp{source: e.source, host: e.host, up: e.up, phase: ph})
 	if len(t.errors) < maxItems {
 		e.key = requestKey(f.client, f.method, f.path)
 		e.client = hash32(f.client)
 		t.errors = append(t.errors, e)
 		t.errorKeys[e.key] = struct{}{}
 	} else {
-		t.spill(st, sec)
+		k.overflow.add(sec, 1)
 	}
-	t.sample(st, sec, r)
+	k.sample(sec, r, t.names.name(e.up))
 }
 
 // addLimited takes a line that says that nginx refused a request by itself.
