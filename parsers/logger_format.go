@@ -231,7 +231,11 @@ func peelConsole(c *clock, line []byte, e *Envelope) bool {
 		e.Severity = sev
 	}
 	e.Attrs.Add("logger", logger)
-	e.Attrs.Add("label", label)
+	if n := digitsLen([]byte(label)); n > 0 && n == len(label) && n < 10 {
+		e.PID, _ = strconv.Atoi(label)
+	} else {
+		e.Attrs.Add("label", label)
+	}
 	e.Body = line[len(line)-len(msg):]
 	return true
 }

@@ -7,14 +7,35 @@ import (
 	"culprit"
 )
 
+// traceBodies are asked before all others: what an error with a stack or an
+// entry in JSON mentions ("no space left on device") is part of it.
+var traceBodies = []body{
+	{"json_log", parseJSONLog},
+	{"node", parseTrace},
+}
+
 // nodeBodies are the parsers of what Node, its loggers and its package managers
-// write, in the order in which they are asked.
+// write, in the order in which they are asked. They come last.
 var nodeBodies = []body{
 	{"v8_report", parseV8},
 	{"node_warning", parseWarning},
 	{"npm", parseNPM},
-	{"json_log", parseJSONLog},
 	{"node", parseNode},
+}
+
+// parseTrace reads bodies with a stack of JavaScript calls.
+func parseTrace(c *clock, e *Envelope, body []byte, r *culprit.Record) bool {
+	s := text(body)
+	i := strings.Index(s, "\n    at ")
+	if i < 0 || strings.HasPrefix(s, "(node") {
+		return false
+	}
+	line := firstLine(s[i+1:])
+	indent, rest := indentOf(line)
+	if _, ok := frameLine(indent, rest); !ok {
+		return false
+	}
+	return parseNode(c, e, body, r)
 }
 
 // A nodeFailure is an error and what it means.
@@ -72,6 +93,7 @@ func (t *trace) plainHead() {
 // say what happened.
 func (x *nodeFailure) readLine(e *Envelope, s string, logged bool) bool {
 	x.trace = trace{props: noProps(), inner: noProps()}
+	level, lead := levelPrefix(s)
 	h, ok := findErrorHead(s)
 	switch {
 	case ok && (h.message < len(s) || h.at == 0):
@@ -82,9 +104,8 @@ func (x *nodeFailure) readLine(e *Envelope, s string, logged bool) bool {
 			x.oneLine(x.message[i:])
 			x.message = strings.TrimRight(x.message[:i], " ")
 		}
-	case logged && e.Severity >= 0 && e.Severity <= culprit.SeverityWarning || tellsFailure(s):
-		_, n := levelPrefix(s)
-		x.message = s[n:]
+	case logged && bad(e.Severity) || bad(level) || tellsFailure(s):
+		x.message = s[lead:]
 	default:
 		return false
 	}
@@ -99,6 +120,9 @@ func (x *nodeFailure) readLine(e *Envelope, s string, logged bool) bool {
 	}
 	return x.kind != culprit.KindException || uncaughtWords(s) || exceptionContext(e)
 }
+
+// bad reports whether a severity is that of a warning or worse.
+func bad(s culprit.Severity) bool { return s >= 0 && s <= culprit.SeverityWarning }
 
 // exceptionContext reports whether Nest's exception handlers logged the line.
 func exceptionContext(e *Envelope) bool {

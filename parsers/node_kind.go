@@ -65,6 +65,8 @@ func meaning(typ, code, m string) (f finding) {
 		"UND_ERR_CONNECT_TIMEOUT", "UND_ERR_SOCKET", "UND_ERR_HEADERS_TIMEOUT", "UND_ERR_BODY_TIMEOUT",
 		"PROTOCOL_CONNECTION_LOST", "CONNECTION_REFUSED", "CONNECT_TIMEOUT", "NR_CLOSED", "ERR_SOCKET_CONNECTION_TIMEOUT":
 		f.kind = culprit.KindConnectionFailed
+	case "ENOSPC", "EDQUOT":
+		f.kind = culprit.KindDiskFull
 	case "EACCES", "EPERM":
 		f.kind = culprit.KindPermissionDenied
 	case "":

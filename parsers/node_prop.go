@@ -202,6 +202,14 @@ func appendRune(b []byte, r rune) []byte {
 func (p *errorProps) fromMessage(m string) {
 	at, code := systemCode(m)
 	if code == "" {
+		if server := after(m, "database server at "); server != "" { // Prisma
+			if host, port, ok := hostPort(strings.ReplaceAll(strings.TrimRight(word(firstLine(server)), ".,"), "`", "")); ok {
+				setOnce(&p.address, host)
+				if p.port < 0 {
+					p.port = port
+				}
+			}
+		}
 		return
 	}
 	setOnce(&p.code, code)

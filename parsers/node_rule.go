@@ -92,8 +92,7 @@ func traceNext(line string, state *int) step {
 			return stepEnd // the source may be JSON
 		}
 		if h, ok := findErrorHead(line); ok && h.at == 0 {
-			setPhase(state, phaseText)
-			return stepJoin
+			return stepEnd
 		}
 		return stepMaybe
 

@@ -18,12 +18,22 @@ var npmRule = &rule{
 		_, ok := npmLine(text(body))
 		return ok || strings.HasPrefix(text(body), "error Command failed with ")
 	},
-	next: func(_ *Envelope, body []byte, _ *int) step {
+	next: func(_ *Envelope, body []byte, state *int) step {
 		s := text(body)
 		if s == "" {
 			return stepMaybe
 		}
-		if _, ok := npmLine(s); ok {
+		if l, ok := npmLine(s); ok {
+			// The name of npm's own log, on the same line or the next, is the end.
+			if strings.HasSuffix(s, ".log") && (*state == 1 || strings.HasPrefix(l, npmLog)) {
+				return stepLast
+			}
+			if *state == 1 {
+				return stepEnd
+			}
+			if strings.HasPrefix(l, npmLog) {
+				*state = 1
+			}
 			return stepJoin
 		}
 		if strings.HasPrefix(s, "info Visit https://yarnpkg.com") {
@@ -32,6 +42,8 @@ var npmRule = &rule{
 		return stepEnd
 	},
 }
+
+const npmLog = "A complete log of this run can be found in"
 
 // npmLine takes npm's prefix off a line of an error.
 func npmLine(s string) (rest string, ok bool) {
