@@ -63,7 +63,10 @@ func (c *Correlator) Add(r *culprit.Record) {
 		}
 	}
 	switch r.Kind {
-	case "", culprit.KindConsumed, culprit.KindBufferedToDisk, culprit.KindSupervisorInfo, culprit.KindDeprecationWarning:
+	case "", culprit.KindConsumed, culprit.KindSupervisorInfo, culprit.KindDeprecationWarning,
+		culprit.KindBufferedToDisk, culprit.KindFileError, culprit.KindTLSFailed, culprit.KindBodyTooLarge, culprit.KindAuthFailed, culprit.KindConfigWarning,
+		culprit.KindUpstreamDisabled, culprit.KindUpstreamStderr, culprit.KindLuaError, culprit.KindWAF:
+		// Nothing that a cause asks for, and there may be millions of them.
 	case culprit.KindHTTPRequest, culprit.KindHTTP5xx, culprit.KindHTTPClientClosed:
 		c.traffic.addAccess(r)
 	case culprit.KindUpstreamConnectFailed, culprit.KindUpstreamReset, culprit.KindUpstreamPrematureClose, culprit.KindUpstreamTimeout,
