@@ -93,3 +93,5 @@ func (c clock) place(t time.Time) string {
 	}
 	return name + ", " + off
 }
+
+func (c clock) zoneTime(t time.Time) time.Time { return t.In(c.zone) }

@@ -104,7 +104,7 @@ func TestTextOfHostileLines(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, s := range samples {
 				rep := poison(t, s.name, line)
-				for _, cols := range []int{0, 24, 40, 80, 200} {
+				for _, cols := range []int{0, 24, 80} {
 					got := text(t, rep, s.options(t, terminal.Screen{Width: cols, Color: cols == 80}))
 					if cols == 0 { // tabs stay in verbatim lines of pipes
 						got = strings.ReplaceAll(got, "\t", " ")
@@ -120,7 +120,7 @@ func TestTextOfHostileLines(t *testing.T) {
 }
 
 func TestTextOfMegabyteLine(t *testing.T) {
-	for _, unit := range []string{"x", "x ", "\x1b", "<b>", "日本", "\u0301", "upstream timed out (110: ", "a\n"} {
+	for _, unit := range []string{"x ", "\x1b", "\u0301", "upstream timed out (110: ", "a\n"} {
 		line := strings.Repeat(unit, (1<<20)/len(unit))
 		for _, cols := range []int{0, 80} {
 			start := time.Now()

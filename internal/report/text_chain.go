@@ -261,4 +261,3 @@ func clipLeft(s string, cols int) string {
 	}
 	return "…"
 }
-

@@ -175,4 +175,3 @@ func (p *screenPrinter) prevention(v *view) {
 		}
 	}
 }
-

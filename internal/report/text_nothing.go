@@ -136,4 +136,3 @@ func noticeText(n culprit.Notice) string {
 	}
 	return strings.TrimSpace(kindWords(n.Kind) + " " + n.Entity)
 }
-

@@ -258,6 +258,14 @@ func (v *view) tellPhases() {
 	}
 }
 
+// said names the phase in a sentence: "timed out (110)".
+func (p *phaseCount) said() string {
+	if errno, words, ok := strings.Cut(p.words, " "); ok && errno[0] >= '0' && errno[0] <= '9' {
+		return words + " (" + errno + ")"
+	}
+	return p.words
+}
+
 // span says when a phase was seen: "from 08:22:33 to 08:22:57".
 func (p *phaseCount) span(c clock) string {
 	switch {

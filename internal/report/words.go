@@ -143,7 +143,7 @@ var phases = []phaseWord{
 	{"tls", "TLS failed", func(p *culprit.ByPhase) int { return p.TLS }},
 	{"bad_response", "bad response", func(p *culprit.ByPhase) int { return p.BadResponse }},
 	{"dns", "name not resolved", func(p *culprit.ByPhase) int { return p.DNS }},
-	{"none", "no line in nginx's error log", func(p *culprit.ByPhase) int { return p.None }},
+	{"none", "without a line in the error log", func(p *culprit.ByPhase) int { return p.None }},
 }
 
 // number writes n with spaces between groups of three digits.
