@@ -577,10 +577,10 @@ func (l *jsonLog) setTime(c *clock, r *culprit.Record) {
 func (l *jsonLog) starts(r *culprit.Record) bool {
 	mark := len(r.Attrs)
 	if !lifecycle(l.msg, r) {
-		if at, _ := listening(l.msg); at < 0 && indexFold(l.msg, "ready") < 0 && indexFold(l.msg, "started") < 0 {
+		if l.address == "" && l.port == 0 && l.socket == "" {
 			return false
 		}
-		if l.address == "" && l.port == 0 && l.socket == "" {
+		if at, _ := listening(l.msg); at < 0 && indexFold(l.msg, "ready") < 0 && indexFold(l.msg, "started") < 0 {
 			return false
 		}
 		r.Kind = culprit.KindAppStarted

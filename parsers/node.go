@@ -165,11 +165,14 @@ func tellsFailure(s string) bool {
 
 func uncaughtWords(s string) bool {
 	s = s[:min(len(s), 200)]
-	return strings.Contains(s, "uncaughtException") || indexFold(s, "uncaught exception") >= 0
+	return strings.Contains(s, "caught") && (strings.Contains(s, "uncaughtException") || indexFold(s, "uncaught exception") >= 0)
 }
 
 func rejectionWords(s string) bool {
 	s = s[:min(len(s), 200)]
+	if !strings.Contains(s, "nhandled") {
+		return false
+	}
 	return strings.Contains(s, "unhandledRejection") || strings.Contains(s, "UnhandledPromiseRejection") || indexFold(s, "unhandled rejection") >= 0 || indexFold(s, "unhandled promise rejection") >= 0
 }
 

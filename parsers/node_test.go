@@ -12,9 +12,21 @@ import (
 	"culprit/parsers"
 )
 
+// pushText reads a text as a file.
+func pushText(s *parsers.Stream, b []byte, emit func(*culprit.Record)) {
+	var off int64
+	for no := 1; len(b) > 0; no++ {
+		line, rest, _ := bytes.Cut(b, []byte("\n"))
+		end := off + int64(len(b)-len(rest))
+		s.Push(parsers.Line{Text: line, No: no, Start: culprit.Position{Offset: off}, End: culprit.Position{Offset: end}}, emit)
+		off, b = end, rest
+	}
+	s.Close(emit)
+}
+
 // nodeRecords reads a text as a file of a Node program.
 func nodeRecords(source, text string) (records []*culprit.Record) {
-	pushLines(parsers.NewStream(parsers.Options{Source: source}), []byte(text), func(r *culprit.Record) { records = append(records, r.Clone()) })
+	pushText(parsers.NewStream(parsers.Options{Source: source}), []byte(text), func(r *culprit.Record) { records = append(records, r.Clone()) })
 	return records
 }
 
@@ -235,7 +247,7 @@ func FuzzNode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		lines := bytes.Split(b, []byte("\n"))
 		seen := make([]bool, len(lines)+1)
-		pushLines(parsers.NewStream(parsers.Options{}), b, func(r *culprit.Record) {
+		pushText(parsers.NewStream(parsers.Options{}), b, func(r *culprit.Record) {
 			if r.LineFrom < 1 || r.LineTo < r.LineFrom || r.LineTo > len(lines) {
 				t.Fatalf("lines %d to %d of %d", r.LineFrom, r.LineTo, len(lines))
 			}
@@ -253,43 +265,4 @@ func FuzzNode(f *testing.F) {
 			_ = parsers.AppendJSON(nil, r)
 		})
 	})
-}
-
-// BenchmarkNodeTraces: an error log of a crash loop, and one of traces with
-// causes from all versions.
-func BenchmarkNodeTraces(b *testing.B) {
-	for _, name := range []string{"err_crash_loop", "node24", "node12"} {
-		data, err := os.ReadFile("testdata/node/" + name + ".log")
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(name, func(b *testing.B) {
-			b.SetBytes(int64(len(data)))
-			b.ReportAllocs()
-			for b.Loop() {
-				n := 0
-				pushLines(parsers.NewStream(parsers.Options{}), data, func(*culprit.Record) { n++ })
-				if n == 0 {
-					b.Fatal("no records")
-				}
-			}
-		})
-	}
-}
-
-// BenchmarkNodeLoggers: the entries of a busy program.
-func BenchmarkNodeLoggers(b *testing.B) {
-	for name, l := range map[string]string{
-		"pino": `{"level":30,"time":1795332509533,"pid":1529,"hostname":"app-fra-1","name":"billing","req":{"id":4,"method":"GET","url":"/invoices?page=3","headers":{"host":"billing.example.com","user-agent":"ShopApp/5.2.1 (Android 14; \"Pixel 8\"; de_DE)"},"remoteAddress":"127.0.0.1"},"res":{"statusCode":200},"responseTime":14,"msg":"request completed"}` + "\n",
-		"nest": "[Nest] 1504  - 11/22/2026, 5:46:06 PM     LOG [RouterExplorer] Mapped {/statements/preview/:id, GET} route +5ms\n",
-	} {
-		data := []byte(strings.Repeat(l, 200))
-		b.Run(name, func(b *testing.B) {
-			b.SetBytes(int64(len(data)))
-			b.ReportAllocs()
-			for b.Loop() {
-				pushLines(parsers.NewStream(parsers.Options{}), data, func(*culprit.Record) {})
-			}
-		})
-	}
 }

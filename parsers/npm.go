@@ -118,10 +118,14 @@ func parseNPM(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
 				}
 			}
 			continue
-		case "errno", "syscall", "path":
-			if _, ok := r.Attrs.Lookup(key); !ok {
-				r.Attrs.Add(key, value)
-			}
+		case "errno":
+			addFirst(r, "errno", value)
+			continue
+		case "syscall":
+			addFirst(r, "syscall", value)
+			continue
+		case "path":
+			addFirst(r, "path", value)
 			continue
 		case "command":
 			command = value
@@ -150,6 +154,18 @@ func parseNPM(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
 	return true
 }
 
+// addOnce adds an attribute that is not there yet; a number as such.
+func addOnce(r *culprit.Record, key, v string) {
+	if _, ok := r.Attrs.Lookup(key); ok {
+		return
+	}
+	if n, err := strconv.Atoi(v); err == nil {
+		r.Attrs.AddInt(key, int64(n))
+		return
+	}
+	r.Attrs.Add(key, v)
+}
+
 // npmStatus reads the exit status of a script out of a sentence.
 func npmStatus(r *culprit.Record, s string) {
 	for _, w := range [...]string{"exit code ", "status: ", "signal "} {
@@ -163,5 +179,13 @@ func npmStatus(r *culprit.Record, s string) {
 			r.Attrs.Add("signal", strings.Trim(v, `"'`))
 		}
 		return
+	}
+}
+
+// addFirst adds an attribute that is not there yet. Keys are constants: those
+// of a record outlive the line.
+func addFirst(r *culprit.Record, key, value string) {
+	if _, ok := r.Attrs.Lookup(key); !ok {
+		r.Attrs.Add(key, value)
 	}
 }
