@@ -337,7 +337,7 @@ func (s *Stream) inner(e *Envelope) *format {
 		// A reading of the clock without a zone adds nothing to an instant.
 		e.Time, e.Zoned = outer, true
 	}
-	if e.ownTime {
+	if e.ownTime && stamp != "" {
 		e.TimeText = stamp
 	}
 	if f.exact && bare {
