@@ -26,10 +26,15 @@ func (c *Correlator) Forget(before time.Time) {
 	clear(t.limited)
 	t.recent = nil
 	for st, k := range t.sorts {
-		k.overflow.forget(sec)
+		k.spill = nil
 		k.samples = slices.DeleteFunc(k.samples, func(e *culprit.Event) bool { return e.Time.Before(before) })
-		if len(k.overflow.sec)+len(k.samples) == 0 {
+		if len(k.samples) == 0 {
 			delete(t.sorts, st)
+		}
+	}
+	for st, s := range t.spills {
+		if s.forget(sec); len(s.sec) == 0 {
+			delete(t.spills, st)
 		}
 	}
 	for k, s := range t.answered {

@@ -34,15 +34,13 @@ type lane struct {
 // A failure is a failed request as its user saw it, or all of one second that
 // were only counted.
 type failure struct {
-	at     int64 // Unix nanoseconds
-	n      int32 // requests
-	status int16 // 0 if only the error log tells
-	phase  phase
-	client uint32
+	at     int64  // Unix nanoseconds
+	n      int32  // requests
+	client uint32 // hash of the address, 0 if not known
 	host   id
 	up     id
-	own    bool
-	source id
+	status int16 // 0 if only the error log tells
+	phase  phase
 }
 
 // An outage is a stretch of failures of one lane.
@@ -65,22 +63,13 @@ func (t *traffic) outages() (all []*outage, retried []*lane) {
 		}
 		slices.SortStableFunc(l.failed, func(a, b failure) int { return cmp.Compare(a.at, b.at) })
 		l.answered.sorted()
-		var o *outage
+		first := 0
 		for i := range l.failed {
-			f := &l.failed[i]
-			if o != nil {
-				last := o.failures[len(o.failures)-1].at
-				gap := (f.at - last) / int64(time.Second)
-				ok := l.answered.between(last/1e9+1, f.at/1e9-1)
-				if gap >= quietAlone || gap >= quiet && ok > 0 || gap >= quiet && t.to == 0 {
-					o = nil
-				}
+			if i+1 < len(l.failed) && !l.ends(l.failed[i].at, l.failed[i+1].at, t.to != 0) {
+				continue
 			}
-			if o == nil {
-				o = &outage{lane: l}
-				all = append(all, o)
-			}
-			o.failures = append(o.failures, *f)
+			all = append(all, &outage{lane: l, failures: l.failed[first : i+1]})
+			first = i + 1
 		}
 	}
 	for _, o := range all {
@@ -88,6 +77,16 @@ func (t *traffic) outages() (all []*outage, retried []*lane) {
 	}
 	slices.SortStableFunc(all, func(a, b *outage) int { return a.start.Compare(b.start) })
 	return all, retried
+}
+
+// ends reports whether an outage ends between two failures that follow each
+// other: requests were answered meanwhile, or nobody knows and it was long.
+func (l *lane) ends(last, next int64, access bool) bool {
+	gap := (next - last) / 1e9
+	if gap < quiet {
+		return false
+	}
+	return !access || gap >= quietAlone || l.answered.between(last/1e9+1, next/1e9-1) > 0
 }
 
 // lanes assigns every failed request to what it failed at.
@@ -229,7 +228,7 @@ func (t *traffic) lanes() []*lane {
 			continue
 		}
 		l := get(up, q.host)
-		l.failed = append(l.failed, failure{at: q.at, n: 1, status: q.status, phase: phaseOfReq[i], client: q.client, host: q.host, up: up, own: q.own || !taken[i], source: q.source})
+		l.failed = append(l.failed, failure{at: q.at, n: 1, status: q.status, phase: phaseOfReq[i], client: q.client, host: q.host, up: up})
 	}
 	covered := t.coveredHosts(matchedHost)
 	for _, ei := range unmatched {
@@ -239,7 +238,7 @@ func (t *traffic) lanes() []*lane {
 			continue
 		}
 		l := get(e.up, e.host)
-		l.failed = append(l.failed, failure{at: e.at, n: 1, phase: e.phase, client: e.client, host: e.host, up: e.up, source: e.source})
+		l.failed = append(l.failed, failure{at: e.at, n: 1, phase: e.phase, client: e.client, host: e.host, up: e.up})
 	}
 	for ei := range served {
 		e := &t.errors[ei]
@@ -394,16 +393,17 @@ func (t *traffic) coveredHosts(matched map[id]bool) func(e *errorLine) bool {
 
 // spread adds the failures that were only counted.
 func (t *traffic) spread(get func(up, host id) *lane) {
-	for st, k := range t.sorts {
-		if len(k.overflow.sec) == 0 || st.status == 499 || st.status == 503 {
+	for st, s := range t.spills {
+		if st.status == 499 || st.status == 503 {
 			continue
 		}
+		s.sorted()
 		if st.phase == phaseNone && len(t.errors) >= maxItems {
 			continue // the same requests stand among the error lines
 		}
 		l := get(st.up, st.host)
-		for i, sec := range k.overflow.sec {
-			l.failed = append(l.failed, failure{at: sec * 1e9, n: k.overflow.n[i], status: st.status, phase: st.phase, host: st.host, up: st.up, source: st.source})
+		for i, sec := range s.sec {
+			l.failed = append(l.failed, failure{at: sec * 1e9, n: s.n[i], status: st.status, phase: st.phase, host: st.host, up: st.up})
 		}
 	}
 }
@@ -456,9 +456,9 @@ func (t *traffic) measure(o *outage) {
 			c.ErrorLines++
 		}
 	}
-	for st, k := range t.sorts {
+	for st, s := range t.spills {
 		if ups[st.up] && st.phase != phaseNone {
-			c.ErrorLines += k.overflow.between(from, to)
+			c.ErrorLines += s.between(from, to)
 		}
 	}
 	order := make([]id, 0, len(hosts))

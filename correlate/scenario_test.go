@@ -315,6 +315,16 @@ var scenarios = []scenario{
 			l.add("access.log", float64(i), culprit.Record{Kind: culprit.KindHTTP5xx, Attrs: attrs("client", "192.0.2.9", "method", "GET", "path", "/s", "status", 503, "host", "a.example", "upstream", "-")})
 		}
 	}},
+	{name: "the app answers 503 by itself", verdict: "app_answered", write: func(l *log) {
+		for i := range 60 {
+			if i < 20 || i >= 40 {
+				l.request(float64(i), i, 200, "127.0.0.1:3000")
+				continue
+			}
+			l.add("access.log", float64(i), culprit.Record{Kind: culprit.KindHTTP5xx, Attrs: attrs("client", "192.0.2.9", "method", "GET", "path", fmt.Sprintf("/%d", i),
+				"status", 503, "host", "a.example", "upstream", "127.0.0.1:3000", "upstream_status", "503")})
+		}
+	}},
 	{name: "only nginx's logs", verdict: "inconclusive", knownTo: "nothing listened on 127.0.0.1:3000", write: func(l *log) { l.outage(30, 40) }},
 	{name: "the socket may not be used", verdict: "socket_permission", tier: culprit.TierProven, write: func(l *log) {
 		for i := range 60 {

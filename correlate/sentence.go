@@ -53,6 +53,8 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		say(culprit.VerdictTLSUpstream, phaseTLS, "nginx_sentence", "TLS to the upstream failed")
 	case main(b.BadResponse):
 		say(culprit.VerdictBadResponse, phaseBadResponse, "nginx_sentence", "the upstream answered with what nginx cannot use")
+	case main(o.counts.Status["503"]) && main(b.None):
+		say(culprit.VerdictAppAnswered, phaseNone, "upstream_status", "the upstream itself answered 503: nginx notes that status only from there")
 	case main(b.DNS):
 		say(culprit.VerdictDNS, phaseDNS, "nginx_sentence", "the upstream's name did not resolve")
 	case remote != "" && main(b.Refused+b.ConnectTimeout+b.ReadTimeout+b.Reset+b.ClosedEarly):

@@ -191,9 +191,9 @@ type stamp struct {
 // A failureSort is what is kept of all failures of one sort.
 type failureSort struct {
 	stamp
-	last     int64            // second of the last one
-	samples  []*culprit.Event // the first of each stretch, verbatim
-	overflow series           // those that are no longer kept one by one
+	last    int64            // second of the last one
+	samples []*culprit.Event // the first of each stretch, verbatim
+	spill   *series          // counts those that are no longer kept one by one; shared by all hosts of an upstream
 }
 
 // traffic is what nginx's logs say about requests.
@@ -205,7 +205,8 @@ type traffic struct {
 	errorKeys map[uint64]struct{} // keys of errors, for answered requests that had an error line
 	answered  map[flow]*series    // requests that were answered (any status below the failing ones), by second
 	sorts     map[stamp]*failureSort
-	recent    *failureSort        // of the last failure
+	recent    *failureSort // of the last failure
+	spills    map[stamp]*series
 	limited   map[uint64]struct{} // keys of requests that nginx itself refused (limit_req, limit_conn)
 	peers     map[[2]id]bool      // upstreams that stood together in one upstream_addr list or line
 	from, to  int64               // seconds that any access log covers
@@ -214,7 +215,7 @@ type traffic struct {
 func newTraffic(t *topology) *traffic {
 	return &traffic{
 		topo: t, names: newNames(), errorKeys: map[uint64]struct{}{}, answered: map[flow]*series{},
-		sorts: map[stamp]*failureSort{}, limited: map[uint64]struct{}{}, peers: map[[2]id]bool{},
+		sorts: map[stamp]*failureSort{}, spills: map[stamp]*series{}, limited: map[uint64]struct{}{}, peers: map[[2]id]bool{},
 	}
 }
 
@@ -346,7 +347,7 @@ func (t *traffic) keep(q request, r *culprit.Record, sec int64) {
 	if len(t.requests) < maxItems {
 		t.requests = append(t.requests, q)
 	} else {
-		k.overflow.add(sec, 1)
+		t.spill(k).add(sec, 1)
 	}
 	if q.status != 499 {
 		k.sample(sec, r, t.names.name(q.up))
@@ -365,6 +366,22 @@ func (t *traffic) sort(st stamp) *failureSort {
 	}
 	t.recent = k
 	return k
+}
+
+// spill returns where the failures of a sort are counted that are too many to
+// be kept: by upstream where it is known, since hosts may be many.
+func (t *traffic) spill(k *failureSort) *series {
+	if k.spill == nil {
+		st := stamp{up: k.up, phase: k.phase, status: k.status}
+		if k.up == 0 {
+			st.host = k.host
+		}
+		if t.spills[st] == nil {
+			t.spills[st] = &series{}
+		}
+		k.spill = t.spills[st]
+	}
+	return k.spill
 }
 
 // sample keeps a record verbatim if it is the first of its sort for a while.
@@ -414,7 +431,7 @@ func (t *traffic) addError(r *culprit.Record) {
 		t.errors = append(t.errors, e)
 		t.errorKeys[e.key] = struct{}{}
 	} else {
-		k.overflow.add(sec, 1)
+		t.spill(k).add(sec, 1)
 	}
 	k.sample(sec, r, t.names.name(e.up))
 }
