@@ -60,6 +60,18 @@ var counted = map[string]bool{
 // ClassOf returns the class of a field, ClassNone if there is no such field.
 func ClassOf(field string) Class { return fields[field] }
 
+// FieldName returns the name of the field in memory that lasts, "" if there is no
+// such field.
+func FieldName(field string) string { return names[field] }
+
+var names = func() map[string]string {
+	m := make(map[string]string, len(fields))
+	for name := range fields {
+		m[name] = name
+	}
+	return m
+}()
+
 // Counted reports whether the index counts the values of a field.
 func Counted(field string) bool { return counted[field] }
 

@@ -29,7 +29,7 @@ type Node struct {
 	Class    Class    // of Field
 	Value    []byte   // folded; of words, the tokens joined by spaces
 	Tokens   [][]byte // folded, at least one for OpWord
-	Lookup   []Token  // the tokens of Value, with hashes, as the index knows them
+	Lookup   []Token  // the whole tokens of Value, as the index knows them
 	Prefix   bool     // the last token, or Value, is only the beginning
 	Min, Max int64    // both included
 
@@ -70,6 +70,7 @@ func (n *Node) setTokens(folded []byte) bool {
 	}
 	if n.Class != ClassKeyword {
 		n.Value = bytes.Join(n.Tokens, []byte{' '})
+		n.Lookup = Tokens(nil, n.Value, 0, len(n.Value))
 	}
 	if n.Prefix && len(n.Lookup) > 0 {
 		// The beginning of a token says nothing to the index; nor does a chain

@@ -201,6 +201,9 @@ func hash(b []byte, start, end int) uint64 {
 	return mix(binary.LittleEndian.Uint64(b[end-8:])^mixer0, h^mixer1)
 }
 
+// Mix makes one hash of two numbers.
+func Mix(a, b uint64) uint64 { return mix(a, b) }
+
 // Hash returns the hash of a folded token, the same in every run and version.
 func Hash(token []byte) uint64 {
 	if len(token) == 0 {

@@ -1,0 +1,716 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+	"unsafe"
+
+	"culprit"
+	"culprit/internal/query"
+)
+
+// Bounds of a block.
+const (
+	blockRecords = 512
+	blockBytes   = 256 << 10 // of text; one record alone may be longer
+)
+
+// A row is what the columns hold of one record.
+type row struct {
+	time             int64 // UTC nanoseconds; a bound where the record has no time of its own
+	observed         int64 // UTC nanoseconds, 0 if unknown
+	start, end       int64 // offsets in a file, sequence numbers in a journal
+	lineFrom, lineTo int64
+	textEnd          int // of its text in the block's
+	looseEnd         int // of its loose values
+	lines            int // lines of its text
+	template         uint32
+}
+
+// A builder collects records of one source and writes them as a block. Text is
+// kept as it is; nearly everything else of a record is either the same as in
+// many others or stands in the text. So a record is a template (its kind,
+// service, ..., and for each attribute where in the text it stands, told by its
+// distance from the one before and the byte that ends it) and a few numbers.
+// Records of one shape share one template, which makes the columns small, and a
+// predicate on them is evaluated once a template.
+type builder struct {
+	text      []byte
+	rows      []row
+	loose     []byte // values that stand neither in the template nor in the text
+	templates [][]byte
+	arena     []byte // holds the templates
+	counts    []int  // records of each template
+	table     []uint32
+	strings   map[string]uint32 // dictionary of the templates; id 0 is ""
+	names     []string
+	counted   []counter // attributes that the index counts
+	ranges    []valueRange
+	extra     []extraText
+	extraText []byte
+
+	scratch []byte
+	digits  []byte
+	last    struct {
+		template uint32
+		time     int64
+		header   [7]struct {
+			s  string
+			id uint32
+		}
+		attrs []attrMemo
+	}
+	bytes int // of encoded size, roughly: text and loose
+}
+
+// attrMemo remembers how the attribute at one place of the list was written, for
+// the next record is likely alike.
+type attrMemo struct {
+	key     string
+	id      uint32
+	class   query.Class
+	counter int // index in counted, or -1
+	span    int // index in ranges, or -1
+	mode    uint8
+	rel     int
+}
+
+// extraText is text whose tokens a filter has to know beside the record's own, for
+// a field query finds its records by tokens. They are no words of the record, so
+// they are not counted.
+type extraText struct{ record, start, end int }
+
+// A counter counts the records by the values of one field.
+type counter struct {
+	field  string
+	values []valueCount
+	last   int
+	lookup map[string]int // once there are many values
+}
+
+type valueCount struct {
+	raw    string // as the record has it, own memory
+	folded []byte
+	n      int
+	record int // the last one that had it, counted once
+}
+
+type valueRange struct {
+	field    string
+	min, max int64
+}
+
+// Codes of a slot: how a value is found.
+const (
+	codeLoose    = iota // in the loose values
+	codeZero            // the empty string, 0, false
+	codeAfter           // in the text, from the end of the one before
+	codeFrom            // in the text, from the start of the one before
+	codeAbsolute        // in the text, from its start
+	codeTrue            // a boolean
+)
+
+// Ends of a string in the text that are no byte of it.
+const (
+	endOfText = 0
+	endLoose  = 1 // its length is a loose value
+)
+
+// Flags of a template.
+const (
+	flagTimeUnknown = 1 << iota
+	flagNotBefore   // loose, nanoseconds from the row's time
+	flagNotAfter
+	flagCursor    // positions are sequence numbers of the journal named in the template
+	flagRawCursor // both cursors are loose strings
+)
+
+func newBuilder() *builder {
+	b := &builder{strings: map[string]uint32{}}
+	b.reset()
+	return b
+}
+
+// reset empties the builder and keeps its memory, unless that has become large.
+func (b *builder) reset() {
+	if cap(b.text) > 4*blockBytes || cap(b.loose) > 4*blockBytes || cap(b.arena) > 4*blockBytes || cap(b.extraText) > 4*blockBytes {
+		b.text, b.loose, b.arena, b.extraText = nil, nil, nil, nil
+	}
+	b.text, b.rows, b.loose, b.arena = b.text[:0], b.rows[:0], b.loose[:0], b.arena[:0]
+	b.templates, b.counts, b.extra, b.extraText = b.templates[:0], b.counts[:0], b.extra[:0], b.extraText[:0]
+	clear(b.table)
+	if len(b.strings) > 1024 {
+		b.strings = map[string]uint32{}
+	}
+	clear(b.strings)
+	b.names = append(b.names[:0], "")
+	b.counted, b.ranges = b.counted[:0], b.ranges[:0]
+	b.last.template = 0
+	b.last.time = 0
+	clear(b.last.header[:])
+	clear(b.last.attrs)
+	b.bytes = 0
+}
+
+func (b *builder) len() int { return len(b.rows) }
+
+// full reports whether a record of n bytes more would be too much.
+func (b *builder) full(n int) bool {
+	return len(b.rows) >= blockRecords || len(b.rows) > 0 && b.bytes+n > blockBytes
+}
+
+// name returns the id of a string of the templates.
+func (b *builder) name(s string) uint32 {
+	if s == "" {
+		return 0
+	}
+	id, ok := b.strings[s]
+	if !ok {
+		s = strings.Clone(s)
+		id = uint32(len(b.names))
+		b.strings[s] = id
+		b.names = append(b.names, s)
+	}
+	return id
+}
+
+// header appends the id of one of the strings that most records share.
+func (b *builder) header(i int, s string) {
+	m := &b.last.header[i]
+	if m.s != s {
+		m.id = b.name(s)
+		m.s = b.names[m.id]
+	}
+	b.scratch = binary.AppendUvarint(b.scratch, uint64(m.id))
+}
+
+// add copies what it needs of r.
+func (b *builder) add(r *culprit.Record, service, upstream string) {
+	record := len(b.rows)
+	if record > 0 {
+		b.text = append(b.text, '\n')
+	}
+	b.text = append(b.text, r.Text...)
+	m := row{
+		textEnd:  len(b.text),
+		lines:    1 + bytes.Count(r.Text, newline),
+		lineFrom: int64(r.LineFrom), lineTo: int64(r.LineTo),
+		start: r.Start.Offset, end: r.End.Offset,
+		observed: nanos(r.ObservedTime),
+	}
+	looseBefore := len(b.loose)
+
+	var flags uint8
+	journal := ""
+	if r.Start.Cursor != "" || r.End.Cursor != "" {
+		id, from, ok := ParseCursor(r.Start.Cursor)
+		id2, to, ok2 := ParseCursor(r.End.Cursor)
+		if ok && ok2 && id == id2 {
+			flags |= flagCursor
+			journal, m.start, m.end = id, from, to
+		} else {
+			flags |= flagRawCursor
+			b.looseString(r.Start.Cursor)
+			b.looseString(r.End.Cursor)
+		}
+	}
+	m.time = b.timeOf(r)
+	if r.Time.IsZero() {
+		flags |= flagTimeUnknown
+		if !r.NotBefore.IsZero() {
+			flags |= flagNotBefore
+			b.loose = binary.AppendVarint(b.loose, nanos(r.NotBefore)-m.time)
+		}
+		if !r.NotAfter.IsZero() {
+			flags |= flagNotAfter
+			b.loose = binary.AppendVarint(b.loose, nanos(r.NotAfter)-m.time)
+		}
+	}
+	b.last.time = m.time
+
+	b.scratch = append(b.scratch[:0], flags, uint8(r.Mark), uint8(r.Severity+1))
+	b.header(0, string(r.Kind))
+	b.header(1, service)
+	b.header(2, upstream)
+	b.header(3, r.Host)
+	b.header(4, r.Process)
+	b.header(5, r.Unit)
+	b.header(6, journal)
+
+	w := slotWriter{b: b, text: r.Text, record: record}
+	w.memo(2 + len(r.Attrs))
+	w.string(0, r.TimeText, false)
+	w.int(1, int64(r.PID))
+	if r.PID != 0 {
+		b.extend(b.spanOf(&b.last.attrs[1], "pid"), int64(r.PID))
+	}
+	w.string(2, r.Message, true)
+	w.prevEnd = w.prevStart
+	b.scratch = binary.AppendUvarint(b.scratch, uint64(len(r.Attrs)))
+	for i := range r.Attrs {
+		w.attr(3+i, &r.Attrs[i])
+	}
+	m.looseEnd = len(b.loose)
+	m.template = b.intern(b.scratch)
+	b.rows = append(b.rows, m)
+	b.bytes += len(r.Text) + 1 + len(b.loose) - looseBefore
+}
+
+var newline = []byte{'\n'}
+
+// timeOf returns the time by which the record is sorted: its own, else the
+// nearest bound.
+func (b *builder) timeOf(r *culprit.Record) int64 {
+	switch {
+	case !r.Time.IsZero():
+		return nanos(r.Time)
+	case !r.NotBefore.IsZero():
+		return nanos(r.NotBefore)
+	case b.last.time != 0:
+		return b.last.time
+	case !r.NotAfter.IsZero():
+		return nanos(r.NotAfter)
+	}
+	return nanos(r.ObservedTime)
+}
+
+// nanos returns UTC nanoseconds, 0 for the zero time; times beyond what these can
+// tell (1678 to 2262) are the nearest that they can.
+func nanos(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	switch s := t.Unix(); {
+	case s < -9223372036:
+		return -9223372036e9
+	case s >= 9223372036:
+		return 9223372036e9
+	default:
+		return s*1e9 + int64(t.Nanosecond())
+	}
+}
+
+func timeAt(ns int64) time.Time {
+	if ns == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, ns).UTC()
+}
+
+func (b *builder) looseString(s string) {
+	b.loose = binary.AppendUvarint(b.loose, uint64(len(s)))
+	b.loose = append(b.loose, s...)
+}
+
+// more makes text known to the index that does not stand in the record's.
+func (b *builder) more(record int, s string) {
+	if s == "" {
+		return
+	}
+	start := len(b.extraText)
+	b.extraText = append(b.extraText, s...)
+	b.extra = append(b.extra, extraText{record, start, len(b.extraText)})
+}
+
+// intern returns the number of a template.
+func (b *builder) intern(t []byte) uint32 {
+	if n := b.last.template; int(n) < len(b.templates) && bytes.Equal(b.templates[n], t) {
+		b.counts[n]++
+		return n
+	}
+	if 2*len(b.templates) >= len(b.table) {
+		b.table = make([]uint32, max(256, 4*len(b.table)))
+		for n, t := range b.templates {
+			b.table[b.slotOf(t)] = uint32(n) + 1
+		}
+	}
+	at := b.slotOf(t)
+	n := b.table[at]
+	if n == 0 {
+		start := len(b.arena)
+		b.arena = append(b.arena, t...)
+		b.templates = append(b.templates, b.arena[start:len(b.arena):len(b.arena)])
+		b.counts = append(b.counts, 0)
+		n = uint32(len(b.templates))
+		b.table[at] = n
+	}
+	n--
+	b.counts[n]++
+	b.last.template = n
+	return n
+}
+
+// slotOf returns where in the table the template stands or would stand.
+func (b *builder) slotOf(t []byte) int {
+	mask := uint64(len(b.table) - 1)
+	at := query.Hash(t) & mask
+	for b.table[at] != 0 && !bytes.Equal(b.templates[b.table[at]-1], t) {
+		at = (at + 1) & mask
+	}
+	return int(at)
+}
+
+// A slotWriter writes where the values of one record stand.
+type slotWriter struct {
+	b                  *builder
+	text               []byte
+	record             int
+	prevStart, prevEnd int
+}
+
+// memo makes room for the memories of n slots.
+func (w *slotWriter) memo(n int) {
+	for len(w.b.last.attrs) <= n {
+		w.b.last.attrs = append(w.b.last.attrs, attrMemo{})
+	}
+}
+
+// within returns where in text s stands if it shares its memory.
+func within(text []byte, s string) (int, bool) {
+	if len(s) == 0 || len(text) == 0 {
+		return 0, false
+	}
+	// Only the addresses are compared; nothing is read through them.
+	d := uintptr(unsafe.Pointer(unsafe.StringData(s))) - uintptr(unsafe.Pointer(unsafe.SliceData(text)))
+	if d < uintptr(len(text)) && d+uintptr(len(s)) <= uintptr(len(text)) {
+		return int(d), true
+	}
+	return 0, false
+}
+
+// predicted returns where the value would stand if this record is like the last.
+func (w *slotWriter) predicted(m *attrMemo) int {
+	switch m.mode {
+	case codeAfter:
+		return w.prevEnd + m.rel
+	case codeFrom:
+		return w.prevStart + m.rel
+	case codeAbsolute:
+		return m.rel
+	}
+	return -1
+}
+
+// locate returns where in the text s stands, -1 if it does not.
+func (w *slotWriter) locate(m *attrMemo, s string) int {
+	if at, ok := within(w.text, s); ok {
+		return at
+	}
+	if p := w.predicted(m); p >= 0 && p+len(s) <= len(w.text) && string(w.text[p:p+len(s)]) == s {
+		return p
+	}
+	if len(s) < 3 {
+		return -1 // it would be found anywhere
+	}
+	needle := viewString(s)
+	if i := bytes.Index(w.text[w.prevEnd:], needle); i >= 0 {
+		return w.prevEnd + i
+	}
+	return bytes.Index(w.text[:min(len(w.text), w.prevEnd+len(s))], needle)
+}
+
+// place appends the code for a value at start and remembers it.
+func (w *slotWriter) place(m *attrMemo, start, end int) {
+	switch {
+	case start >= w.prevEnd:
+		m.mode, m.rel = codeAfter, start-w.prevEnd
+	case start >= w.prevStart:
+		m.mode, m.rel = codeFrom, start-w.prevStart
+	default:
+		m.mode, m.rel = codeAbsolute, start
+	}
+	w.b.scratch = append(w.b.scratch, m.mode)
+	w.b.scratch = binary.AppendUvarint(w.b.scratch, uint64(m.rel))
+	w.prevStart, w.prevEnd = start, end
+}
+
+// string writes slot i. Loose ones are told to the index if index is set.
+func (w *slotWriter) string(i int, s string, index bool) {
+	b := w.b
+	if s == "" {
+		b.scratch = append(b.scratch, codeZero)
+		return
+	}
+	m := &b.last.attrs[i]
+	start := w.locate(m, s)
+	if start < 0 {
+		b.scratch = append(b.scratch, codeLoose)
+		b.looseString(s)
+		if index {
+			b.more(w.record, s)
+		}
+		return
+	}
+	end := start + len(s)
+	w.place(m, start, end)
+	if index && (w.cuts(start) || w.cuts(end)) {
+		b.more(w.record, s) // its tokens are not the text's
+	}
+	switch {
+	case end == len(w.text):
+		b.scratch = append(b.scratch, endOfText)
+	case w.text[end] > endLoose && strings.IndexByte(s, w.text[end]) < 0:
+		b.scratch = append(b.scratch, w.text[end])
+	default:
+		b.scratch = append(b.scratch, endLoose)
+		b.loose = binary.AppendUvarint(b.loose, uint64(len(s)))
+	}
+}
+
+// cuts reports whether an end at i may lie within a token.
+func (w *slotWriter) cuts(i int) bool {
+	return i > 0 && i < len(w.text) && tokenByte(w.text[i-1]) && tokenByte(w.text[i])
+}
+
+// int writes slot i: a decimal number of the text, which ends before the first
+// byte that is no digit, or a loose one. It reports whether it stands in the text.
+func (w *slotWriter) int(i int, v int64) {
+	b := w.b
+	if v == 0 {
+		b.scratch = append(b.scratch, codeZero)
+		return
+	}
+	m := &b.last.attrs[i]
+	start, end := w.predicted(m), 0
+	if start >= 0 {
+		end = w.numberAt(start, v)
+	}
+	if end == 0 && v >= 10 { // smaller ones would be found anywhere
+		b.digits = strconv.AppendInt(b.digits[:0], v, 10)
+		if start, end = w.findNumber(w.prevEnd, v); end == 0 {
+			start, end = w.findNumber(0, v)
+		}
+	}
+	if end == 0 {
+		b.scratch = append(b.scratch, codeLoose)
+		b.loose = binary.AppendVarint(b.loose, v)
+		b.digits = strconv.AppendInt(b.digits[:0], v, 10)
+		b.more(w.record, string(b.digits))
+		return
+	}
+	w.place(m, start, end)
+}
+
+// findNumber returns where from an offset on v stands, whose digits are in
+// b.digits; end 0 if it does not.
+func (w *slotWriter) findNumber(from int, v int64) (start, end int) {
+	for from < len(w.text) {
+		k := bytes.Index(w.text[from:], w.b.digits)
+		if k < 0 {
+			break
+		}
+		if end = w.numberAt(from+k, v); end > 0 {
+			return from + k, end
+		}
+		from += k + len(w.b.digits)
+	}
+	return 0, 0
+}
+
+// numberAt returns the end of the number at start if it is v and a token of its
+// own, else 0.
+func (w *slotWriter) numberAt(start int, v int64) int {
+	t := w.text
+	if start >= len(t) || t[start] < '1' || t[start] > '9' || start > 0 && tokenByte(t[start-1]) {
+		return 0
+	}
+	n, i := int64(0), start
+	for ; i < len(t) && t[i] >= '0' && t[i] <= '9'; i++ {
+		if i-start >= 18 {
+			return 0
+		}
+		n = n*10 + int64(t[i]-'0')
+	}
+	if n != v || i < len(t) && tokenByte(t[i]) {
+		return 0
+	}
+	return i
+}
+
+// tokenByte reports whether c may belong to a token.
+func tokenByte(c byte) bool {
+	return c >= 0x80 || c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+// attr writes one attribute and counts it.
+func (w *slotWriter) attr(i int, a *culprit.Attr) {
+	b := w.b
+	m := &b.last.attrs[i]
+	if m.key != a.Key || m.key == "" {
+		*m = attrMemo{key: a.Key, id: b.name(a.Key), counter: -1, span: -1}
+		if !isColumn(a.Key) {
+			m.class = query.ClassOf(a.Key)
+		}
+		if m.class != query.ClassNone && query.Counted(a.Key) {
+			m.counter = b.counterOf(a.Key)
+		}
+	}
+	b.scratch = binary.AppendUvarint(b.scratch, uint64(m.id))
+	typ := a.Value.Type()
+	b.scratch = append(b.scratch, uint8(typ))
+	switch typ {
+	case culprit.TypeString:
+		s := a.Value.String()
+		w.string(i, s, m.class != query.ClassNone && m.counter < 0)
+		if m.counter >= 0 {
+			b.count(m.counter, s, w.record)
+		}
+		if m.class == query.ClassNumber {
+			w.numeric(m, a.Value)
+		}
+	case culprit.TypeInt:
+		v, _ := a.Value.Int()
+		w.int(i, v)
+		switch {
+		case m.counter >= 0:
+			b.countInt(m.counter, v, w.record)
+		case m.class != query.ClassNone && v < 10: // else the text or a loose value tells it
+			b.more(w.record, a.Value.String())
+		}
+		if m.class == query.ClassNumber {
+			b.extend(b.spanOf(m, a.Key), v)
+		}
+	case culprit.TypeBool:
+		v, _ := a.Value.Int()
+		code := uint8(codeZero)
+		if v == 1 {
+			code = codeTrue
+		}
+		b.scratch = append(b.scratch, code)
+		w.tell(m, a.Value.String())
+		if m.class == query.ClassNumber {
+			w.numeric(m, culprit.Int(v))
+		}
+	default:
+		j, err := json.Marshal(a.Value)
+		if err != nil { // a list of strings and a frame can always be written
+			j = []byte("null")
+		}
+		b.scratch = append(b.scratch, codeLoose)
+		b.looseString(string(j))
+		if typ == culprit.TypeStrings {
+			for _, s := range a.Value.List() {
+				w.tell(m, s)
+			}
+		} else {
+			w.tell(m, a.Value.String())
+		}
+	}
+}
+
+// tell makes a value known to the index that is not written as text.
+func (w *slotWriter) tell(m *attrMemo, value string) {
+	switch {
+	case m.counter >= 0:
+		w.b.count(m.counter, value, w.record)
+	case m.class != query.ClassNone:
+		w.b.more(w.record, value)
+	}
+}
+
+// numeric treats a string attribute of a numeric field.
+func (w *slotWriter) numeric(m *attrMemo, v culprit.Value) {
+	n, ok := v.Int()
+	if !ok {
+		return
+	}
+	w.b.extend(w.b.spanOf(m, m.key), n)
+	w.b.digits = strconv.AppendInt(w.b.digits[:0], n, 10)
+	if string(w.b.digits) != v.String() || v.Type() != culprit.TypeString { // 007 is asked for as 7
+		w.tell(m, string(w.b.digits))
+	}
+}
+
+// isColumn reports whether a field is a column of every record; an attribute of
+// the same name is shown but not asked for.
+func isColumn(field string) bool {
+	switch field {
+	case "kind", "severity", "service", "source", "format", "host", "process", "pid", "unit", "upstream", "message":
+		return true
+	}
+	return false
+}
+
+func (b *builder) counterOf(field string) int {
+	for i := range b.counted {
+		if b.counted[i].field == field {
+			return i
+		}
+	}
+	b.counted = append(b.counted, counter{field: field})
+	return len(b.counted) - 1
+}
+
+func (b *builder) count(c int, value string, record int) {
+	k := &b.counted[c]
+	if k.last < len(k.values) {
+		if v := &k.values[k.last]; v.raw == value {
+			if v.record != record {
+				v.n, v.record = v.n+1, record
+			}
+			return
+		}
+	}
+	k.last = k.find(value)
+	v := &k.values[k.last]
+	if v.record != record {
+		v.n, v.record = v.n+1, record
+	}
+}
+
+func (b *builder) countInt(c int, n int64, record int) {
+	b.digits = strconv.AppendInt(b.digits[:0], n, 10)
+	b.count(c, view(b.digits), record)
+}
+
+// find returns the index of a value, which may be new.
+func (k *counter) find(value string) int {
+	if k.lookup != nil {
+		if i, ok := k.lookup[value]; ok {
+			return i
+		}
+	} else {
+		for i := range k.values {
+			if k.values[i].raw == value {
+				return i
+			}
+		}
+	}
+	value = strings.Clone(value)
+	k.values = append(k.values, valueCount{raw: value, folded: query.Fold(nil, []byte(value)), record: -1})
+	n := len(k.values) - 1
+	if k.lookup != nil {
+		k.lookup[value] = n
+	} else if n == 16 {
+		k.lookup = make(map[string]int, 64)
+		for i := range k.values {
+			k.lookup[k.values[i].raw] = i
+		}
+	}
+	return n
+}
+
+// spanOf returns the index of the range of a numeric field.
+func (b *builder) spanOf(m *attrMemo, field string) int {
+	if m.span >= 0 && m.span < len(b.ranges) && b.ranges[m.span].field == field {
+		return m.span
+	}
+	for i := range b.ranges {
+		if b.ranges[i].field == field {
+			m.span = i
+			return i
+		}
+	}
+	b.ranges = append(b.ranges, valueRange{field: field, min: 1<<63 - 1, max: -1 << 63})
+	m.span = len(b.ranges) - 1
+	return m.span
+}
+
+func (b *builder) extend(i int, v int64) {
+	r := &b.ranges[i]
+	r.min, r.max = min(r.min, v), max(r.max, v)
+}

@@ -1,0 +1,331 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"strconv"
+
+	"culprit"
+	"culprit/internal/query"
+)
+
+// Bounds of what one block may put into the index. What is beyond goes into the
+// filter, and the block is marked as crowded.
+const (
+	maxWords  = 8192
+	maxValues = 128 // of one counted field
+	maxValue  = 128 // bytes of a counted value
+)
+
+// terms collects what the index and the filter have to know about one block.
+type terms struct {
+	words  []word  // in the order in which they were found
+	slots  []int32 // hash table of indexes into words, plus one
+	keys   []uint64
+	keySet []uint64 // hash table; 0 is empty
+	zero   bool     // the key 0 is in keys
+	text   []byte   // folded text of the block
+	tokens []query.Token
+
+	crowded bool
+	fields  []byte // counted fields, see appendFields
+	stats   []byte // ranges of numeric fields, see appendStats
+}
+
+type word struct {
+	hash   uint64
+	off    int32 // in text
+	size   int32
+	n      int32 // records that hold it
+	record int32 // the last of them
+}
+
+func newTerms() *terms {
+	return &terms{slots: make([]int32, 2048), keySet: make([]uint64, 4096)}
+}
+
+func (t *terms) reset() {
+	clear(t.slots)
+	clear(t.keySet)
+	if len(t.slots) > 1<<14 || len(t.keySet) > 1<<15 {
+		t.slots, t.keySet = make([]int32, 2048), make([]uint64, 4096)
+	}
+	t.words, t.keys, t.text = t.words[:0], t.keys[:0], t.text[:0]
+	t.fields, t.stats = t.fields[:0], t.stats[:0]
+	t.zero, t.crowded = false, false
+}
+
+// collect fills t from all records of b.
+func (t *terms) collect(b *builder) {
+	t.reset()
+	t.text = query.Fold(t.text, b.text)
+	start, before := 0, 0
+	numbers := 0 // length of the part of the record before that begins it and holds numbers only
+	extra := b.extra
+	for i := range b.rows {
+		end := b.rows[i].textEnd
+		from := start
+		// Lines of one second begin alike, and the keys of that part are there.
+		if numbers > 0 && start+numbers < end && bytes.Equal(t.text[start:start+numbers], t.text[before:before+numbers]) {
+			from = start + numbers
+		} else {
+			numbers = numericPrefix(t.text[start:end])
+		}
+		before = start
+		t.record(int32(i), from, end)
+		for len(extra) > 0 && extra[0].record == i {
+			e := extra[0]
+			extra = extra[1:]
+			n := len(t.text)
+			t.text = query.Fold(t.text, b.extraText[e.start:e.end])
+			t.tokens = query.Tokens(t.tokens[:0], t.text, n, len(t.text))
+			t.text = t.text[:n]
+			for _, k := range t.tokens {
+				t.key(k.Hash)
+			}
+		}
+		start = end + 1
+	}
+	t.appendFields(b)
+	t.appendStats(b)
+}
+
+// numericPrefix returns the length of the part at the beginning of text that holds
+// only tokens with digits, if a word follows soon.
+func numericPrefix(text []byte) int {
+	n, digit, inToken := 0, false, false
+	for i, c := range text[:min(len(text), 48)] {
+		if tokenByte(c) {
+			inToken = true
+			digit = digit || c >= '0' && c <= '9'
+			continue
+		}
+		if inToken && !digit {
+			return n
+		}
+		inToken, digit = false, false
+		n = i + 1
+	}
+	return 0
+}
+
+// record adds the tokens of text[from:to].
+func (t *terms) record(record int32, from, to int) {
+	t.tokens = query.Tokens(t.tokens[:0], t.text, from, to)
+	mask := uint64(len(t.slots) - 1)
+	for i := range t.tokens {
+		k := &t.tokens[i]
+		if k.Kind != query.KindWord {
+			t.key(k.Hash)
+			continue
+		}
+		at := k.Hash & mask
+		for {
+			n := t.slots[at]
+			if n == 0 {
+				break
+			}
+			w := &t.words[n-1]
+			if w.hash == k.Hash && w.size == k.End-k.Start && bytes.Equal(t.text[w.off:w.off+w.size], t.text[k.Start:k.End]) {
+				if w.record != record {
+					w.record = record
+					w.n++
+				}
+				break
+			}
+			at = (at + 1) & mask
+		}
+		if t.slots[at] != 0 {
+			continue
+		}
+		if len(t.words) >= maxWords {
+			t.crowded = true
+			t.key(k.Hash)
+			continue
+		}
+		t.words = append(t.words, word{hash: k.Hash, off: k.Start, size: k.End - k.Start, n: 1, record: record})
+		t.slots[at] = int32(len(t.words))
+		if 2*len(t.words) > len(t.slots) {
+			t.growWords()
+			mask = uint64(len(t.slots) - 1)
+		}
+	}
+}
+
+func (t *terms) growWords() {
+	t.slots = make([]int32, 4*len(t.slots))
+	mask := uint64(len(t.slots) - 1)
+	for i := range t.words {
+		at := t.words[i].hash & mask
+		for t.slots[at] != 0 {
+			at = (at + 1) & mask
+		}
+		t.slots[at] = int32(i) + 1
+	}
+}
+
+// key adds a key of the filter.
+func (t *terms) key(h uint64) {
+	if h == 0 {
+		if !t.zero {
+			t.zero = true
+			t.keys = append(t.keys, 0)
+		}
+		return
+	}
+	mask := uint64(len(t.keySet) - 1)
+	at := h & mask
+	for t.keySet[at] != 0 {
+		if t.keySet[at] == h {
+			return
+		}
+		at = (at + 1) & mask
+	}
+	t.keySet[at] = h
+	t.keys = append(t.keys, h)
+	if 2*len(t.keys) > len(t.keySet) {
+		t.keySet = make([]uint64, 4*len(t.keySet))
+		mask = uint64(len(t.keySet) - 1)
+		for _, h := range t.keys {
+			if h == 0 {
+				continue
+			}
+			at := h & mask
+			for t.keySet[at] != 0 {
+				at = (at + 1) & mask
+			}
+			t.keySet[at] = h
+		}
+	}
+}
+
+// columnValues calls yield for the columns of a template that the index counts.
+func (b *builder) columnValues(template []byte, yield func(field, value string)) {
+	if sev := culprit.Severity(template[2]) - 1; sev != culprit.SeverityNone {
+		yield("severity", strconv.Itoa(int(sev)))
+	}
+	rest := template[3:]
+	for _, field := range columns {
+		id, n := binary.Uvarint(rest)
+		rest = rest[n:]
+		if id != 0 {
+			yield(field, b.names[id])
+		}
+	}
+}
+
+// columns are the string columns of a template in their order, but for the
+// journal's id, the last.
+var columns = [...]string{"kind", "service", "upstream", "host", "process", "unit"}
+
+// appendFields writes the counted fields: for each, its name, the number of
+// values, and for each value the text and the number of records.
+func (t *terms) appendFields(b *builder) {
+	attrs := len(b.counted)
+	for i, template := range b.templates {
+		b.columnValues(template, func(field, value string) {
+			k := &b.counted[b.counterOf(field)]
+			k.values[k.find(value)].n += b.counts[i]
+		})
+	}
+	for i := range b.counted {
+		k := &b.counted[i]
+		// Values that differ in case only are one term. A record that has
+		// both counts twice, so the block is crowded and is looked at.
+		merged := k.values[:0]
+		for _, v := range k.values {
+			at := -1
+			if len(k.values) <= maxValues {
+				for j := range merged {
+					if bytes.Equal(merged[j].folded, v.folded) {
+						at = j
+						break
+					}
+				}
+			}
+			if at >= 0 {
+				merged[at].n += v.n
+				t.crowded = t.crowded || i < attrs
+				continue
+			}
+			if len(v.folded) == 0 {
+				continue
+			}
+			if len(merged) >= maxValues || len(v.folded) > maxValue {
+				t.crowded = true
+				t.key(query.HashField(k.field, v.folded))
+				continue
+			}
+			merged = append(merged, v)
+		}
+		if len(merged) == 0 {
+			continue
+		}
+		t.fields = appendString(t.fields, k.field)
+		t.fields = binary.AppendUvarint(t.fields, uint64(len(merged)))
+		for _, v := range merged {
+			t.fields = appendString(t.fields, string(v.folded))
+			t.fields = binary.AppendUvarint(t.fields, uint64(v.n))
+		}
+	}
+	b.counted = b.counted[:0] // counted once
+}
+
+// appendStats writes the ranges of the numeric fields.
+func (t *terms) appendStats(b *builder) {
+	for _, r := range b.ranges {
+		t.stats = appendString(t.stats, r.field)
+		t.stats = binary.AppendVarint(t.stats, r.min)
+		t.stats = binary.AppendVarint(t.stats, r.max)
+	}
+}
+
+// inStats reports whether a block with these stats can have a value of the field
+// from low to high.
+func inStats(stats, field string, low, high int64) bool {
+	for len(stats) > 0 {
+		name, rest, ok := cutString(stats)
+		if !ok {
+			return true
+		}
+		lo, n := binary.Varint([]byte(rest[:min(len(rest), binary.MaxVarintLen64)]))
+		if n <= 0 {
+			return true
+		}
+		rest = rest[n:]
+		hi, n := binary.Varint([]byte(rest[:min(len(rest), binary.MaxVarintLen64)]))
+		if n <= 0 {
+			return true
+		}
+		stats = rest[n:]
+		if name == field {
+			return hi >= low && lo <= high
+		}
+	}
+	return false
+}
+
+func appendString(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+func cutString(s string) (value, rest string, ok bool) {
+	n, k := binary.Uvarint([]byte(s[:min(len(s), binary.MaxVarintLen64)]))
+	if k <= 0 || n > uint64(len(s)-k) {
+		return "", "", false
+	}
+	return s[k : k+int(n)], s[k+int(n):], true
+}
+
+// appendWords writes the words in the form that appendFields has.
+func (t *terms) appendWords(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(t.words)))
+	for i := range t.words {
+		w := &t.words[i]
+		dst = binary.AppendUvarint(dst, uint64(w.size))
+		dst = append(dst, t.text[w.off:w.off+w.size]...)
+		dst = binary.AppendUvarint(dst, uint64(w.n))
+	}
+	return dst
+}
