@@ -10,14 +10,15 @@ import (
 	"culprit"
 )
 
-// window is the range of time that many routes take.
-type window struct {
+// Window is the range of time that many routes take. It is exported, as the
+// other embedded inputs are, because huma skips unexported ones.
+type Window struct {
 	Since time.Time `query:"since" doc:"Only what happened at or after this time"`
 	Until time.Time `query:"until" doc:"Only what happened before this time"`
 }
 
 type incidentsIn struct {
-	window
+	Window
 	Limit int `query:"limit" minimum:"1" maximum:"500" default:"100"`
 }
 
@@ -27,7 +28,8 @@ type incidentsOut struct {
 	}
 }
 
-type incidentIn struct {
+// IncidentPath names an incident.
+type IncidentPath struct {
 	ID string `path:"id" maxLength:"128"`
 }
 
@@ -55,7 +57,7 @@ func (s *Server) registerIncidents() {
 	huma.Register(s.api, huma.Operation{
 		OperationID: "get-incident", Method: http.MethodGet, Path: "/api/incidents/{id}", Tags: []string{"incidents"},
 		Summary: "One incident with its causes and their evidence",
-	}, func(ctx context.Context, in *incidentIn) (*incidentOut, error) {
+	}, func(ctx context.Context, in *IncidentPath) (*incidentOut, error) {
 		inc, err := s.cfg.Incidents.Incident(ctx, in.ID)
 		if err != nil {
 			return nil, s.problem(err)

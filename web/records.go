@@ -110,7 +110,8 @@ func cut(s string, n int) string {
 	return s[:n]
 }
 
-type recordIn struct {
+// RecordPath is the permalink of a record.
+type RecordPath struct {
 	Source string `path:"source" maxLength:"4096" doc:"The source, escaped as one path segment"`
 	Seq    int64  `path:"seq" minimum:"0"`
 }
@@ -118,7 +119,7 @@ type recordIn struct {
 type recordOut struct{ Body Record }
 
 type aroundIn struct {
-	recordIn
+	RecordPath
 	Span  string `query:"span" default:"5s" maxLength:"8" doc:"How far to look before and after, up to 10m"`
 	Limit int    `query:"limit" minimum:"1" maximum:"1000" default:"200"`
 }
@@ -134,7 +135,7 @@ func (s *Server) registerRecords() {
 	huma.Register(s.api, huma.Operation{
 		OperationID: "get-record", Method: http.MethodGet, Path: "/api/records/{source}/{seq}", Tags: []string{"records"},
 		Summary: "One record, whole",
-	}, func(ctx context.Context, in *recordIn) (*recordOut, error) {
+	}, func(ctx context.Context, in *RecordPath) (*recordOut, error) {
 		h, err := s.cfg.Reader.Record(ctx, in.Source, in.Seq)
 		if err != nil {
 			return nil, s.problem(err)
@@ -146,7 +147,7 @@ func (s *Server) registerRecords() {
 		Summary: "The bytes of a record, unchanged",
 		Responses: map[string]*huma.Response{"200": {Description: "Its bytes",
 			Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}}}},
-	}, func(ctx context.Context, in *recordIn) (*huma.StreamResponse, error) {
+	}, func(ctx context.Context, in *RecordPath) (*huma.StreamResponse, error) {
 		h, err := s.cfg.Reader.Record(ctx, in.Source, in.Seq)
 		if err != nil {
 			return nil, s.problem(err)

@@ -13,7 +13,7 @@ import (
 var reportTypes = map[string]string{"md": "text/markdown; charset=utf-8", "html": "text/html; charset=utf-8", "json": "application/json"}
 
 type reportIn struct {
-	incidentIn
+	IncidentPath
 	Format      string `query:"format" enum:"md,html,json" default:"md"`
 	HideClients bool   `query:"hide_clients" doc:"Leave client addresses out too"`
 	Zone        string `query:"tz" maxLength:"64" doc:"IANA zone of the times in it, the machine's own if empty"`

@@ -16,17 +16,18 @@ const (
 	maxBins  = 1000
 )
 
-type query struct {
+// Selection is a query as the routes of records take it.
+type Selection struct {
 	Q string `query:"q" maxLength:"1024" doc:"Words, \"phrases\", prefix*, field:value, ranges, AND OR NOT ( ), -word"`
-	window
+	Window
 }
 
-func (q query) query() Query {
+func (q Selection) query() Query {
 	return Query{Text: strings.TrimSpace(q.Q), Since: q.Since, Until: q.Until}
 }
 
 type searchIn struct {
-	query
+	Selection
 	Order  string `query:"order" enum:"newest,oldest" default:"newest"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"200"`
 	Cursor string `query:"cursor" maxLength:"512" doc:"From the page before"`
@@ -44,7 +45,7 @@ type searchOut struct {
 }
 
 type histogramIn struct {
-	query
+	Selection
 	By   string `query:"by" enum:"none,severity,kind,service,source" default:"none"`
 	Bins int    `query:"bins" minimum:"1" maximum:"1000" default:"120" doc:"About how many"`
 }
@@ -67,7 +68,7 @@ type histogramOut struct {
 }
 
 type facetsIn struct {
-	query
+	Selection
 	Fields []string `query:"fields" maxItems:"8" doc:"Default: severity, service, kind, source"`
 	Top    int      `query:"top" minimum:"1" maximum:"50" default:"8"`
 }
@@ -93,7 +94,7 @@ func (s *Server) registerSearch() {
 	}, func(ctx context.Context, in *searchIn) (*searchOut, error) {
 		begun := time.Now()
 		return bounded(ctx, s, func(ctx context.Context) (*searchOut, error) {
-			p, err := s.cfg.Searcher.Search(ctx, Search{Query: in.query.query(), OldestFirst: in.Order == "oldest", Limit: in.Limit, Cursor: in.Cursor})
+			p, err := s.cfg.Searcher.Search(ctx, Search{Query: in.query(), OldestFirst: in.Order == "oldest", Limit: in.Limit, Cursor: in.Cursor})
 			if err != nil {
 				return nil, err
 			}
@@ -119,7 +120,7 @@ func (s *Server) registerSearch() {
 			fields = []string{"severity", "service", "kind", "source"}
 		}
 		return bounded(ctx, s, func(ctx context.Context) (*facetsOut, error) {
-			fs, err := s.cfg.Searcher.Facets(ctx, in.query.query(), fields, in.Top)
+			fs, err := s.cfg.Searcher.Facets(ctx, in.query(), fields, in.Top)
 			if err != nil {
 				return nil, err
 			}
@@ -136,7 +137,7 @@ func (s *Server) registerSearch() {
 // histogram fills in the missing end of the range from the records themselves,
 // and chooses the step.
 func (s *Server) histogram(ctx context.Context, in *histogramIn) (*histogramOut, error) {
-	q := in.query.query()
+	q := in.query()
 	out := &histogramOut{}
 	b := &out.Body
 	b.Bins = []HistogramBin{}

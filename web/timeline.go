@@ -91,7 +91,7 @@ func (s *Server) registerTimeline() {
 	huma.Register(s.api, huma.Operation{
 		OperationID: "get-timeline", Method: http.MethodGet, Path: "/api/incidents/{id}/timeline", Tags: []string{"incidents"},
 		Summary: "What happened around an incident, lane by lane",
-	}, func(ctx context.Context, in *incidentIn) (*timelineOut, error) {
+	}, func(ctx context.Context, in *IncidentPath) (*timelineOut, error) {
 		inc, err := s.cfg.Incidents.Incident(ctx, in.ID)
 		if err != nil {
 			return nil, s.problem(err)

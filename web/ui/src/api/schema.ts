@@ -897,6 +897,12 @@ export interface operations {
     facets: {
         parameters: {
             query?: {
+                /** @description Words, "phrases", prefix*, field:value, ranges, AND OR NOT ( ), -word */
+                q?: string;
+                /** @description Only what happened at or after this time */
+                since?: string;
+                /** @description Only what happened before this time */
+                until?: string;
                 /** @description Default: severity, service, kind, source */
                 fields?: string[];
                 top?: number;
@@ -959,6 +965,12 @@ export interface operations {
     histogram: {
         parameters: {
             query?: {
+                /** @description Words, "phrases", prefix*, field:value, ranges, AND OR NOT ( ), -word */
+                q?: string;
+                /** @description Only what happened at or after this time */
+                since?: string;
+                /** @description Only what happened before this time */
+                until?: string;
                 by?: "none" | "severity" | "kind" | "service" | "source";
                 /** @description About how many */
                 bins?: number;
@@ -992,6 +1004,10 @@ export interface operations {
     "list-incidents": {
         parameters: {
             query?: {
+                /** @description Only what happened at or after this time */
+                since?: string;
+                /** @description Only what happened before this time */
+                until?: string;
                 limit?: number;
             };
             header?: never;
@@ -1063,7 +1079,9 @@ export interface operations {
                 download?: boolean;
             };
             header?: never;
-            path?: never;
+            path: {
+                id: string;
+            };
             cookie?: never;
         };
         requestBody?: never;
@@ -1310,7 +1328,11 @@ export interface operations {
                 limit?: number;
             };
             header?: never;
-            path?: never;
+            path: {
+                /** @description The source, escaped as one path segment */
+                source: string;
+                seq: number;
+            };
             cookie?: never;
         };
         requestBody?: never;
@@ -1338,6 +1360,12 @@ export interface operations {
     search: {
         parameters: {
             query?: {
+                /** @description Words, "phrases", prefix*, field:value, ranges, AND OR NOT ( ), -word */
+                q?: string;
+                /** @description Only what happened at or after this time */
+                since?: string;
+                /** @description Only what happened before this time */
+                until?: string;
                 order?: "newest" | "oldest";
                 limit?: number;
                 /** @description From the page before */
