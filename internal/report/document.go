@@ -151,26 +151,38 @@ func parts(text string) []part {
 	return slices.DeleteFunc(out, func(p part) bool { return p.Text == "" })
 }
 
+// maxSaid bounds a sentence or a name in a document; what a line says at length
+// stands in the evidence.
+const maxSaid = 800
+
+// said returns text that came from outside as one line of moderate length.
+func said(s string) string {
+	if short := head(s, maxSaid); len(short) < len(s) {
+		return terminal.EscapeLine(short) + "…"
+	}
+	return terminal.EscapeLine(s)
+}
+
 func newDocument(rep *culprit.Report, inc *culprit.Incident, o Options) *document {
 	r := o.redactor()
 	rep, inc = redacted(rep, inc, r)
 	c := newClock(o.Zone, o.Now)
 	v := newView(rep, inc, c)
-	d := &document{ID: one(inc.ID), Title: one(v.title), Calm: v.calm, Open: v.open}
-	d.Lead = one(lead(v))
+	d := &document{ID: said(inc.ID), Title: said(v.title), Calm: v.calm, Open: v.open}
+	d.Lead = said(lead(v))
 	d.facts(v)
 	d.users(v)
 	d.quotes(v)
 	d.chain(v)
 	d.argument(v)
 	for _, x := range inc.RuledOut {
-		d.RuledOut = append(d.RuledOut, pair{one(ruledOut(x)), one(x.Reason)})
+		d.RuledOut = append(d.RuledOut, pair{said(ruledOut(x)), said(x.Reason)})
 	}
 	for _, g := range v.gaps {
-		d.Gaps = append(d.Gaps, gap{one(g.Source), one(gapText(g, c, false)), one(g.Remedy)})
+		d.Gaps = append(d.Gaps, gap{said(g.Source), said(gapText(g, c, false)), one(g.Remedy)})
 	}
 	for i, p := range inc.Prevention {
-		d.Actions = append(d.Actions, action{strconv.Itoa(i + 1), one(p.Text), one(p.Command), one(p.Basis)})
+		d.Actions = append(d.Actions, action{strconv.Itoa(i + 1), said(p.Text), one(p.Command), said(p.Basis)})
 	}
 	d.Questions = questions
 	d.Figure = newFigure(v)
@@ -258,7 +270,7 @@ func (d *document) facts(v *view) {
 	default:
 		d.Facts = append(d.Facts, fact{"Failures logged", number(f.ErrorLines)})
 	}
-	tier := one(v.tier)
+	tier := said(v.tier)
 	if v.open || tier == "" {
 		tier = "cause not known"
 	}
@@ -266,9 +278,9 @@ func (d *document) facts(v *view) {
 }
 
 func (d *document) users(v *view) {
-	d.Users = append(d.Users, one(v.users)+".")
+	d.Users = append(d.Users, said(v.users)+".")
 	if v.saw != "" {
-		d.Users = append(d.Users, one(v.saw)+".")
+		d.Users = append(d.Users, said(v.saw)+".")
 	}
 	var parts []string
 	for _, p := range v.phases {
@@ -298,7 +310,7 @@ func (d *document) quotes(v *view) {
 }
 
 func newQuote(e culprit.Evidence, n int, c clock) quote {
-	q := quote{N: n, Place: one(place(e)), Role: one(e.Role)}
+	q := quote{N: n, Place: said(place(e)), Role: said(e.Role)}
 	if e.Time != nil {
 		q.Time = c.iso(*e.Time)
 	}
@@ -308,7 +320,7 @@ func newQuote(e culprit.Evidence, n int, c clock) quote {
 
 // find returns the quote of a piece of evidence, nil if there is none.
 func (d *document) find(e culprit.Evidence) *quote {
-	where, text := one(place(e)), terminal.Escape(e.Text)
+	where, text := said(place(e)), terminal.Escape(e.Text)
 	for i := range d.Evidence {
 		if q := &d.Evidence[i]; q.Place == where && q.Text() == text {
 			return q
@@ -320,7 +332,7 @@ func (d *document) find(e culprit.Evidence) *quote {
 func (d *document) chain(v *view) {
 	c, start := v.clock, v.inc.Start
 	for _, l := range v.links {
-		s := step{Label: l.label, Text: one(l.text), Time: c.at(l.time, start)}
+		s := step{Label: l.label, Text: said(l.text), Time: c.at(l.time, start)}
 		if l.n > 0 {
 			s.N = strconv.Itoa(l.n)
 		}
@@ -354,7 +366,7 @@ func (d *document) chain(v *view) {
 	}
 	slices.SortStableFunc(d.Timeline, func(a, b moment) int { return a.at.Compare(b.at) })
 	for _, cause := range v.other {
-		s := step{Text: one(candidate(cause)), Time: c.at(cause.Time, start)}
+		s := step{Text: said(candidate(cause)), Time: c.at(cause.Time, start)}
 		for _, e := range decisive(cause.Evidence) {
 			if q := d.find(e); q != nil {
 				s.Quote = q.excerpt()
@@ -373,7 +385,7 @@ func (d *document) argument(v *view) {
 	if v.basis != "" {
 		d.Confidence += ": " + v.basis
 	}
-	d.Confidence = one(d.Confidence) + "."
+	d.Confidence = said(d.Confidence) + "."
 	if v.record != "" {
 		d.Confidence += " " + sentence(v.record) + "."
 	}
@@ -386,7 +398,7 @@ func (d *document) argument(v *view) {
 		if why == "" {
 			why = kindWords(t.Feature)
 		}
-		d.Argument = append(d.Argument, term{fmt.Sprintf("%+g", t.Weight), one(why)})
+		d.Argument = append(d.Argument, term{fmt.Sprintf("%+g", t.Weight), said(why)})
 		sum += t.Weight
 	}
 	d.Sum = fmt.Sprintf("%g", sum)
@@ -396,7 +408,7 @@ func (d *document) foot(rep *culprit.Report, v *view, r *redact.Redactor, o Opti
 	c := v.clock
 	d.Foot = "Made by culprit"
 	if o.Host != "" {
-		d.Foot += " for " + one(o.Host)
+		d.Foot += " for " + said(o.Host)
 	}
 	if !o.Now.IsZero() {
 		d.Foot += ", " + c.zoneTime(o.Now).Format("2 Jan 2006 15:04") + " (" + c.offset(o.Now) + ")"
