@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
+	"strings"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -35,6 +37,21 @@ func codingOf(head []byte) coding {
 	case bytes.HasPrefix(head, []byte("BZh")) && len(head) > 9 && bytes.Equal(head[4:10], []byte{0x31, 0x41, 0x59, 0x26, 0x53, 0x59}):
 		return codingBzip2
 	case bytes.HasPrefix(head, []byte{0xfd, '7', 'z', 'X', 'Z', 0}):
+		return codingXZ
+	}
+	return codingNone
+}
+
+// codingByName says how a file is packed by what its name ends in.
+func codingByName(name string) coding {
+	switch strings.ToLower(filepath.Ext(name)) {
+	case ".gz", ".tgz":
+		return codingGzip
+	case ".zst":
+		return codingZstd
+	case ".bz2":
+		return codingBzip2
+	case ".xz":
 		return codingXZ
 	}
 	return codingNone

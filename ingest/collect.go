@@ -213,6 +213,10 @@ func (c *collector) file(t tree, path string, fi fs.FileInfo, byName bool) error
 		c.unreadable(name, path, err)
 		return nil
 	}
+	if want := codingByName(name); want != codingNone && (cod == codingNone || len(head) == 0) {
+		c.gap(name, "cannot be unpacked (its name says how it is packed, its content does not)", want.test(path))
+		return nil
+	}
 	i := &Input{
 		Name: name, Paths: []string{path}, Size: fi.Size(), ModTime: fi.ModTime(), coding: cod, base: c.rel(t, path), head: head,
 	}
