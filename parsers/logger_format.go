@@ -220,6 +220,9 @@ func peelConsole(c *clock, line []byte, e *Envelope) bool {
 	if sev == culprit.SeverityNone && dash {
 		msg = rest
 	}
+	if sev == culprit.SeverityNone && label == "" && !dash && end < len(line) && line[end] == ' ' {
+		msg = text(line[end+1:]) // with its indentation
+	}
 	if logger == "" && sev != culprit.SeverityNone && dash {
 		logger = formatWinston
 	}

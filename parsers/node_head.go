@@ -53,7 +53,7 @@ func errorHeadAt(line string, end int) (h errorHead, ok bool) {
 		start--
 	}
 	h = errorHead{at: start, typ: line[start:end]}
-	if h.typ == "uncaughtException" || h.typ == "unhandledException" {
+	if h.typ == "uncaughtException" || h.typ == "unhandledException" || h.typ == "Exception" && start > 0 {
 		return h, false // the event, not a type
 	}
 	if start > 0 && line[start-1] == '[' {

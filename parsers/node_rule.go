@@ -151,6 +151,30 @@ func traceNext(line string, state *int) step {
 	return stepEnd
 }
 
+// lineNext is traceNext for a line that may have an envelope of its own: some
+// programs put a time before each line of a trace. With a level it is an entry,
+// unless it is a frame.
+func lineNext(e *Envelope, line string, state *int) step {
+	if loggerFormat(e.Format) && !isFrame(line) && (e.Format != formatConsole || e.Severity != culprit.SeverityNone || len(e.Attrs) > 0) {
+		return stepEnd
+	}
+	if e.Format != "" && !loggerFormat(e.Format) {
+		if f := formatOf(e.Format); f != nil && !f.transport {
+			return stepEnd
+		}
+	}
+	return traceNext(line, state)
+}
+
+func isFrame(line string) bool {
+	indent, rest := indentOf(line)
+	if !strings.HasPrefix(rest, "at ") {
+		return false
+	}
+	_, ok := frameLine(indent, rest)
+	return ok
+}
+
 // openBlock notes that a line opens the braces of an object.
 func openBlock(indent int, rest string, state *int) {
 	if n := len(rest); rest[n-1] == '{' || rest[n-1] == '[' && n > 1 && rest[n-2] == ' ' {
@@ -228,19 +252,21 @@ func foreignLine(line string) bool {
 //
 //	Node.js v20.20.2
 var sourceRule = &rule{
-	name: "node_source",
-	head: func(_ *Envelope, body []byte) bool { return sourceLine(text(body)) },
-	next: func(_ *Envelope, body []byte, state *int) step {
+	name:      "node_source",
+	enveloped: true,
+	head:      func(_ *Envelope, body []byte) bool { return sourceLine(text(body)) },
+	next: func(e *Envelope, body []byte, state *int) step {
 		if *state == 0 {
 			*state = phaseSource
 		}
-		return traceNext(text(body), state)
+		return lineNext(e, text(body), state)
 	},
 }
 
 // errorRule: an error that a program wrote, and its stack.
 var errorRule = &rule{
-	name: "node_error",
+	name:      "node_error",
+	enveloped: true,
 	head: func(e *Envelope, body []byte) bool {
 		if e.Facility == "kernel" || len(body) == 0 || body[0] == '{' && len(body) > 1 {
 			return false
@@ -248,28 +274,29 @@ var errorRule = &rule{
 		h, ok := findErrorHead(text(body))
 		return ok && !h.opens
 	},
-	next: func(_ *Envelope, body []byte, state *int) step {
+	next: func(e *Envelope, body []byte, state *int) step {
 		if *state == 0 {
 			*state = phaseText
 		}
-		return traceNext(text(body), state)
+		return lineNext(e, text(body), state)
 	},
 }
 
 // loggerRule: a logger's line of an error, and the error below it.
 var loggerRule = &rule{
-	name: "logger_error",
+	name:      "logger_error",
+	enveloped: true,
 	head: func(e *Envelope, body []byte) bool {
 		return loggerFormat(e.Format) && e.Severity >= 0 && e.Severity <= culprit.SeverityError && len(body) > 0 && body[0] != '{' && body[len(body)-1] != '{'
 	},
 	next: loggerNext,
 }
 
-func loggerNext(_ *Envelope, body []byte, state *int) step {
+func loggerNext(e *Envelope, body []byte, state *int) step {
 	if *state == 0 {
 		*state = phaseText | loggedBit
 	}
-	return traceNext(text(body), state)
+	return lineNext(e, text(body), state)
 }
 
 // innerRule: what webpack writes between an error and the one inside it.
@@ -281,7 +308,8 @@ var innerRule = &rule{
 
 // frameRule: any other line that speaks of an error, if a stack follows at once.
 var frameRule = &rule{
-	name: "node_frames",
+	name:      "node_frames",
+	enveloped: true,
 	head: func(e *Envelope, body []byte) bool {
 		if e.Facility == "kernel" || len(body) == 0 || body[0] == ' ' || body[0] == '{' {
 			return false
@@ -290,18 +318,12 @@ var frameRule = &rule{
 		return strings.Contains(s, "rror") || strings.Contains(s, "Trace") || strings.Contains(s, "xception") || strings.Contains(s, "ailed") ||
 			strings.Contains(s, "RROR") || strings.Contains(s, "arning") || strings.Contains(s, "eject") || strings.Contains(s, "aught") || strings.Contains(s, "rash")
 	},
-	next: func(_ *Envelope, body []byte, state *int) step {
-		if *state == 0 {
-			line := text(body)
-			indent, rest := indentOf(line)
-			if strings.HasPrefix(rest, "at ") {
-				if _, ok := frameLine(indent, rest); ok {
-					return traceNext(line, state)
-				}
-			}
+	next: func(e *Envelope, body []byte, state *int) step {
+		line := text(body)
+		if *state == 0 && !isFrame(line) {
 			return stepEnd
 		}
-		return traceNext(text(body), state)
+		return lineNext(e, line, state)
 	},
 }
 

@@ -71,6 +71,7 @@ func readTrace(t *trace, s string) {
 		msgTo    int
 		emptyRun bool
 		within   bool // the error is a property of the object
+		nestedAt = -1 // indentation of the last error inside the properties
 	)
 	for pos := 0; pos < len(s); {
 		end := strings.IndexByte(s[pos:], '\n')
@@ -272,15 +273,25 @@ func readTrace(t *trace, s string) {
 			}
 			if h, ok := causeHead(rest); ok {
 				t.cause(h, rest)
+				nestedAt = indent
 				continue
 			}
-			if t.message == "" && t.root == "" {
-				// The first of an AggregateError's errors.
-				if h, ok := findErrorHead(rest); ok && h.at <= 1 {
-					t.nest, t.root = h.typ, h.text(rest)
-					t.inner.fromMessage(t.root)
+			if reason, ok := strings.CutPrefix(rest, "<rejected> "); ok && !t.headed {
+				if h, ok := findErrorHead(reason); ok && h.at <= 1 {
+					t.typ, t.code, t.headed, within = h.typ, h.code, true, true
+					t.before, t.line = strings.TrimRight(t.message, " {"), ""
+					t.message, msgFrom = h.text(reason), -1
 					continue
 				}
+			}
+			if h, ok := findErrorHead(rest); ok && h.at <= 1 {
+				// One of an AggregateError's errors.
+				nestedAt = indent
+				if t.message == "" && t.root == "" {
+					t.nest, t.root = h.typ, h.text(rest)
+					t.inner.fromMessage(t.root)
+				}
+				continue
 			}
 			key, value, ok := property(rest)
 			if !ok {
@@ -314,8 +325,16 @@ func readTrace(t *trace, s string) {
 						}
 					}
 				}
-			} else {
+				if strings.HasSuffix(value, "{") || nestedAt < 0 {
+					if h, ok := findErrorHead(value); ok && h.at <= 1 { // parent, original, driverError
+						nestedAt = indent
+						t.inner.fromMessage(h.text(value))
+					}
+				}
+			} else if nestedAt >= 0 && indent > nestedAt {
 				t.inner.set(key, value)
+			} else if h, ok := findErrorHead(value); ok && h.at <= 1 {
+				nestedAt = indent
 			}
 
 		case isDone:
