@@ -26,20 +26,14 @@ func newParseCommand(f *flags) *cobra.Command {
 			if _, err := f.json(); err != nil {
 				return err
 			}
-			o := parsers.Options{Format: sourceType}
 			zone, err := f.zone()
 			if err != nil {
 				return err
 			}
-			if zone != nil {
-				o.Zone = parsers.ZoneOf(zone)
-			}
 			out := bufio.NewWriterSize(cmd.OutOrStdout(), 64<<10)
 			var errs []error
 			for _, path := range paths {
-				o := o
-				o.Source = path
-				errs = append(errs, parseFile(cmd, out, path, f.format, o))
+				errs = append(errs, parsePath(cmd, out, path, f.format, ingest.Options{Format: sourceType, Zone: zone}))
 			}
 			return errors.Join(append(errs, out.Flush())...)
 		},
@@ -48,26 +42,40 @@ func newParseCommand(f *flags) *cobra.Command {
 	return cmd
 }
 
-// parseFile prints the records of one file.
-func parseFile(cmd *cobra.Command, out *bufio.Writer, path, format string, o parsers.Options) error {
-	info, err := os.Stat(path)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
+// parsePath prints the records of a file, a journal, an archive or a folder. A
+// file that is not recognized as a log is read all the same: as a file of lines.
+func parsePath(cmd *cobra.Command, out *bufio.Writer, path, format string, o ingest.Options) error {
+	found, err := ingest.Collect([]string{path}, o)
+	defer found.Close()
+	info, statErr := os.Stat(path)
+	switch {
+	case err == nil:
+		found.Assign(nil)
+	case statErr == nil && info.Mode().IsRegular() && (errors.Is(err, culprit.ErrNoLog) || errors.Is(err, culprit.ErrNoInput)):
+		in := &ingest.Input{Name: path, Paths: []string{path}, Size: info.Size(), ModTime: info.ModTime()}
+		in.Options = parsers.Options{Source: path, Format: o.Format, Zone: parsers.ZoneOf(o.Zone), Ref: info.ModTime()}
+		found.Logs = append(found.Logs, in)
+	default:
+		return err
 	}
-	if o.Ref.IsZero() {
-		o.Ref = info.ModTime()
-	}
-	in := &ingest.Input{Name: path, Paths: []string{path}, Size: info.Size(), ModTime: info.ModTime(), Options: o}
 	var buf []byte
-	_, _, err = ingest.Read(cmd.Context(), in, func(r *culprit.Record) error {
-		if format == "json" {
-			buf = append(parsers.AppendJSON(buf[:0], r), '\n')
-			_, err := out.Write(buf)
+	for _, in := range found.Logs {
+		_, gaps, err := ingest.Read(cmd.Context(), in, func(r *culprit.Record) error {
+			if format == "json" {
+				buf = append(parsers.AppendJSON(buf[:0], r), '\n')
+				_, err := out.Write(buf)
+				return err
+			}
+			return printRecord(out, r)
+		})
+		for _, g := range gaps {
+			fmt.Fprintf(cmd.ErrOrStderr(), "culprit: %s: %s\n", terminal.EscapeLine(g.Source), terminal.EscapeLine(g.Reason))
+		}
+		if err != nil {
 			return err
 		}
-		return printRecord(out, r)
-	})
-	return err
+	}
+	return nil
 }
 
 // printRecord writes a record for people: what it means and where it stands.
