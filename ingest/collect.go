@@ -213,7 +213,7 @@ func (c *collector) file(t tree, path string, fi fs.FileInfo, byName bool) error
 		c.unreadable(name, path, err)
 		return nil
 	}
-	if want := codingByName(name); want != codingNone && (cod == codingNone || len(head) == 0) {
+	if want := codingByName(name); want != codingNone && cod == codingNone {
 		c.gap(name, "cannot be unpacked (its name says how it is packed, its content does not)", want.test(path))
 		return nil
 	}
@@ -389,8 +389,19 @@ func sample(path string) ([]byte, coding, error) {
 		return nil, cod, err
 	}
 	defer z.Close()
-	head, err = readHead(z, sampleSize)
-	return head, cod, err
+	b := make([]byte, sampleSize)
+	n := 0
+	for n < len(b) && err == nil { // not io.ReadFull: a file that ends early must not look like a short one
+		var k int
+		k, err = z.Read(b[n:])
+		n += k
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	} else if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = damage{err}
+	}
+	return b[:n], cod, err
 }
 
 // readHead reads up to n bytes.
