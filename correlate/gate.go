@@ -26,7 +26,7 @@ type downtime struct {
 }
 
 // downtimes cuts the runs of a service at the moments where it served.
-func (v *service) downtimes(l *lane) []*downtime {
+func (v *service) downtimes(l *lane, single bool) []*downtime {
 	var all []*downtime
 	var d *downtime
 	for i, r := range v.runs {
@@ -37,7 +37,7 @@ func (v *service) downtimes(l *lane) []*downtime {
 			}
 			continue
 		}
-		if d != nil && v.servedBetween(r, d.last().exitTime(), l) {
+		if d != nil && v.servedBetween(r, d.last().exitTime(), l, single) {
 			d.to, d.back = r.servedFrom(), r
 			d = nil
 		}
@@ -68,9 +68,9 @@ func (r *run) servedFrom() time.Time {
 // servedBetween reports whether a run that ended had served: requests were
 // answered in it, or it said that it listens. That a manager counts it as
 // running proves nothing: a crash may be slower than startsecs.
-func (v *service) servedBetween(r *run, after time.Time, l *lane) bool {
+func (v *service) servedBetween(r *run, after time.Time, l *lane, single bool) bool {
 	end := r.end()
-	if len(l.upstreams) <= 1 && l.answeredWell(after.Unix()+1, end.Unix()-1) {
+	if l.answeredWell(v, single, after.Unix()+1, end.Unix()-1) {
 		return true
 	}
 	if r.ready == nil || r.ready.Kind != culprit.KindAppStarted {
@@ -130,7 +130,7 @@ func (c *analysis) find(o *outage) *finding {
 		cands = c.services.byNearExit(o)
 	}
 	for _, v := range cands {
-		for _, d := range v.downtimes(o.lane) {
+		for _, d := range v.downtimes(o.lane, len(addrs) <= 1) {
 			ov, begins := d.overlap(o)
 			if ov <= 0 || !begins {
 				continue

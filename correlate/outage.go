@@ -27,6 +27,7 @@ type lane struct {
 	hosts     []string
 	failed    []failure
 	answered  series
+	byAddress map[string]*series // of answered, what is known to have been answered by one address
 	retried   []*culprit.Event // samples of failures that a retry hid from users
 	nRetried  int
 }
@@ -63,6 +64,9 @@ func (t *traffic) outages() (all []*outage, retried []*lane) {
 		}
 		slices.SortStableFunc(l.failed, func(a, b failure) int { return cmp.Compare(a.at, b.at) })
 		l.answered.sorted()
+		for _, s := range l.byAddress {
+			s.sorted()
+		}
 		first := 0
 		for i := range l.failed {
 			if i+1 < len(l.failed) && !l.ends(l.failed[i].at, l.failed[i+1].at, t.to != 0) {
@@ -264,9 +268,7 @@ func (t *traffic) lanes() []*lane {
 			name = "host:" + t.names.name(f.host)
 		}
 		if l := byRoot[u.find(name)]; l != nil {
-			for i := range s.sec {
-				l.answered.add(s.sec[i], s.n[i])
-			}
+			l.answer(t.names.name(f.up), s)
 		}
 	}
 	lanes := make([]*lane, 0, len(byRoot))
@@ -584,12 +586,38 @@ func byPhase(b *culprit.ByPhase, p phase) *int {
 	return &b.None
 }
 
+// answer adds what an upstream answered.
+func (l *lane) answer(up string, s *series) {
+	own := l.byAddress[up]
+	if own == nil {
+		own = &series{}
+		if l.byAddress == nil {
+			l.byAddress = map[string]*series{}
+		}
+		l.byAddress[up] = own
+	}
+	for i := range s.sec {
+		l.answered.add(s.sec[i], s.n[i])
+		own.add(s.sec[i], s.n[i])
+	}
+}
+
 // answeredWell reports whether there is a second in which requests were answered
-// and none failed.
-func (l *lane) answeredWell(from, to int64) bool {
-	i := sort.Search(len(l.answered.sec), func(i int) bool { return l.answered.sec[i] >= from })
-	for ; i < len(l.answered.sec) && l.answered.sec[i] <= to; i++ {
-		sec := l.answered.sec[i]
+// (by an address that the service serves, or by the only one there is) and none
+// failed.
+func (l *lane) answeredWell(v *service, single bool, from, to int64) bool {
+	for up, s := range l.byAddress {
+		if (single || v.serves(up)) && l.cleanSecond(s, from, to) {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *lane) cleanSecond(s *series, from, to int64) bool {
+	i := sort.Search(len(s.sec), func(i int) bool { return s.sec[i] >= from })
+	for ; i < len(s.sec) && s.sec[i] <= to; i++ {
+		sec := s.sec[i]
 		k := sort.Search(len(l.failed), func(k int) bool { return l.failed[k].at/1e9 >= sec })
 		if k == len(l.failed) || l.failed[k].at/1e9 > sec {
 			return true
