@@ -136,7 +136,7 @@ func (p *screenPrinter) table(n int, at func(int) (name, text string)) {
 	width := 0
 	for i := range n {
 		name, _ := at(i)
-		if w := terminal.Width(one(name)); w <= 24 {
+		if w := terminal.Width(one(name)); w <= 28 {
 			width = max(width, w)
 		}
 	}

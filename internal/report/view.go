@@ -67,7 +67,9 @@ func newView(rep *culprit.Report, inc *culprit.Incident, c clock) *view {
 	}
 	v.tellUsers()
 	v.when = duration(inc.End.Sub(inc.Start))
-	v.stays = keepsDown(inc.KeepsDown, inc.Ongoing)
+	if !v.calm || inc.Ongoing { // a planned stop is followed by a planned start
+		v.stays = keepsDown(inc.KeepsDown, inc.Ongoing)
+	}
 	v.tellConfidence()
 	v.tellChain()
 	v.tellPhases()
@@ -187,24 +189,33 @@ func (v *view) tellChain() {
 	if len(v.inc.Causes) > 0 {
 		evidence = v.inc.Causes[0].Evidence
 	}
-	used := map[int]bool{}
+	owner := owners(v.inc.Chain)
 	n := 0
 	for i := range v.inc.Chain {
 		c := &v.inc.Chain[i]
 		if c.Role == "recovery" {
 			v.recovery = c
 		}
-		l := link{role: c.Role, label: roleLabel(c.Role, v.calm), text: c.Text, time: c.Time}
+		l := link{role: c.Role, label: roleLabel(c.Role, v.calm), text: behindLabel(c.Text), time: c.Time}
 		if c.Role != "recovery" {
 			n++
 			l.n = n
 		}
-		for _, k := range c.Evidence {
-			if k >= 0 && k < len(evidence) && !used[k] {
-				used[k] = true
+		var others []culprit.Evidence
+		for j, k := range c.Evidence {
+			if k < 0 || k >= len(evidence) || slices.Contains(c.Evidence[:j], k) {
+				continue
+			}
+			if owner[k] == i {
 				l.evidence = append(l.evidence, evidence[k])
+			} else {
+				others = append(others, evidence[k])
 			}
 		}
+		if len(l.evidence) == 0 { // rather twice than a claim without a line
+			l.evidence = others
+		}
+		slices.SortStableFunc(l.evidence, func(a, b culprit.Evidence) int { return rank(a) - rank(b) })
 		v.links = append(v.links, l)
 	}
 	// A cause without a chain still has its lines.
@@ -213,6 +224,29 @@ func (v *view) tellChain() {
 		v.links = append(v.links, link{n: 1, role: "failure", label: roleLabel("failure", v.calm),
 			text: strings.TrimSpace(c.Entity + ": " + VerdictWords(c.Kind)), time: c.Time, evidence: c.Evidence})
 	}
+}
+
+// owners says for each piece of evidence under which link of the chain it is
+// shown: that which it is most telling for, else the first.
+func owners(chain []culprit.ChainLink) map[int]int {
+	weight := map[string]int{"failure": 3, "trigger": 2, "keeps_down": 1}
+	owner := map[int]int{}
+	for i := range chain {
+		for _, k := range chain[i].Evidence {
+			if o, ok := owner[k]; !ok || weight[chain[i].Role] > weight[chain[o].Role] {
+				owner[k] = i
+			}
+		}
+	}
+	return owner
+}
+
+// rank puts the decisive record of a link first.
+func rank(e culprit.Evidence) int {
+	if e.Role == "decisive" {
+		return 0
+	}
+	return 1
 }
 
 // has says whether a link of the chain has the role.
@@ -313,7 +347,7 @@ func ruledOut(r culprit.RuledOut) string {
 	switch {
 	case r.Entity == "":
 		return sentence(k)
-	case k == "":
+	case k == "", strings.Contains(strings.ToLower(r.Entity), strings.ToLower(k)):
 		return r.Entity
 	}
 	return sentence(k) + ", " + r.Entity

@@ -216,3 +216,14 @@ func sentence(s string) string {
 	}
 	return s
 }
+
+// behindLabel returns a sentence as it stands behind a label and a colon: an
+// article at its beginning is small.
+func behindLabel(s string) string {
+	for _, w := range []string{"The ", "A ", "An ", "Every ", "All ", "No "} {
+		if strings.HasPrefix(s, w) {
+			return strings.ToLower(s[:1]) + s[1:]
+		}
+	}
+	return s
+}
