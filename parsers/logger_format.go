@@ -255,7 +255,10 @@ func levelAndLabel(s string) (sev culprit.Severity, label, logger, rest string) 
 				return sev, label, logger, rest
 			}
 			in := strings.TrimSpace(rest[1:j])
-			if l := culprit.ParseSeverity(in); l != culprit.SeverityNone && sev == culprit.SeverityNone {
+			if in == "" {
+				return sev, label, logger, rest
+			}
+			if l := culprit.ParseSeverity(in); l != culprit.SeverityNone && sev == culprit.SeverityNone && !digit(in[0]) {
 				sev = l
 				next := rest[j+1:]
 				if strings.HasPrefix(next, ":") { // winston: "[error]: message"

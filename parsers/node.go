@@ -325,7 +325,7 @@ func parseNode(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	var x nodeFailure
 	if x.read(e, s) {
 		r.Message = x.text()
-		if hasLetters(x.before) && !x.excerpt {
+		if hasLetters(x.before) && !x.excerpt && culprit.ParseSeverity(strings.TrimRight(x.before, ":")) == culprit.SeverityNone {
 			r.Message = x.shown(r.Message)
 		}
 		if r.Severity == culprit.SeverityNone {

@@ -122,7 +122,9 @@ func traceNext(line string, state *int) step {
 			return stepEnd
 		}
 		if h, ok := findErrorHead(rest); ok && h.at <= 1 && indent == 0 {
-			if *state&loggedBit == 0 {
+			// Once the error itself may follow its text: a logger wrote that first, or
+			// the message was that of another error.
+			if *state&loggedBit == 0 && phase != phaseStack {
 				return stepEnd
 			}
 			*state &^= loggedBit
