@@ -62,6 +62,7 @@ type clock struct {
 	dayStart int64
 	clfText  [26]byte // the last time of the common log format
 	clf      stamp
+	nginx    nginxMemory
 }
 
 // wall returns the instant of a wall clock reading without an offset; sec is

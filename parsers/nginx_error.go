@@ -148,8 +148,11 @@ var nginxCutRule = &rule{
 }
 
 func endsWithComma(b []byte) bool {
-	b = bytes.TrimRight(b, " ")
-	return len(b) > 0 && b[len(b)-1] == ','
+	n := len(b)
+	for n > 0 && b[n-1] == ' ' {
+		n--
+	}
+	return n > 0 && b[n-1] == ','
 }
 
 // nginxStderrRule joins what an application wrote to its standard error over
@@ -157,8 +160,7 @@ func endsWithComma(b []byte) bool {
 var nginxStderrRule = &rule{
 	name: "nginx stderr",
 	head: func(_ *Envelope, body []byte) bool {
-		i := bytes.IndexByte(body, '*')
-		return i >= 0 && i < 32 && !bytes.Contains(body, clientField) && bytes.Contains(body, []byte(` in stderr: "`))
+		return bytes.Contains(begin(body), []byte(` in stderr: "`)) && !bytes.Contains(body, clientField)
 	},
 	next: func(_ *Envelope, body []byte, _ *int) step {
 		switch {
@@ -178,7 +180,7 @@ var nginxStderrRule = &rule{
 var nginxLuaRule = &rule{
 	name: "nginx lua",
 	head: func(_ *Envelope, body []byte) bool {
-		return !bytes.Contains(body, clientField) && bytes.Contains(body, []byte("lua"))
+		return bytes.Contains(begin(body), []byte("lua")) && !bytes.Contains(body, clientField)
 	},
 	next: func(_ *Envelope, body []byte, state *int) step {
 		switch {
@@ -198,13 +200,16 @@ var nginxLuaRule = &rule{
 	},
 }
 
+// begin returns the part of a body in which its sort shows.
+func begin(b []byte) []byte { return b[:min(len(b), 96)] }
+
 // tailMark reports whether a body is what tail prints between files.
 func tailMark(b []byte) bool {
 	return bytes.HasPrefix(b, []byte("==> ")) && bytes.HasSuffix(b, []byte(" <=="))
 }
 
 // parseNginxError reads the body that the two formats leave.
-func parseNginxError(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
+func parseNginxError(c *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
 	if pid, tid, n := nginxPID(body); n > 0 {
 		r.PID = pid
 		r.Attrs.AddInt("tid", int64(tid))
@@ -216,26 +221,43 @@ func parseNginxError(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool
 		body = body[n:]
 	}
 	from := nginxContext(body)
-	message := bytes.TrimRight(body[:from], " \n")
-	r.Message = text(message)
-
-	var m nginxMessage
-	m.read(r.Message)
-	m.connection = n > 0
-	m.severity = r.Severity
-	m.upstream = nginxFields(body[from:], r)
-	if m.phase != "" {
-		r.Attrs.Add("phase", m.phase)
-		m.upstream = m.upstream || strings.Contains(m.phase, "upstream")
+	message := body[:from]
+	for k := len(message); k > 0 && (message[k-1] == ' ' || message[k-1] == '\n'); k-- {
+		message = message[:k-1]
 	}
+	r.Message = text(message)
+	m := c.nginx.message(message, n > 0, nginxFields(body[from:], r), r.Severity)
+	r.Attrs.Add("phase", m.phase)
 	if m.errno >= 0 {
 		r.Attrs.AddInt("errno", int64(m.errno))
 		r.Attrs.Add("errno_text", m.errnoText)
 	}
 	r.Attrs.Add("syscall", m.syscall)
 	r.Attrs.Add("connect_addr", m.address)
-	r.Kind = m.kind()
+	r.Kind = m.kind
 	return true
+}
+
+// An nginxMemory holds the messages that were read last: in an outage the same
+// few come again and again, and only their contexts differ.
+type nginxMemory [8]struct {
+	raw     []byte
+	message nginxMessage // its strings lie in raw
+}
+
+// message reads a message. The result is valid until the next call.
+func (m *nginxMemory) message(b []byte, connection, upstream bool, severity culprit.Severity) *nginxMessage {
+	e := &m[len(b)%len(m)]
+	if !bytes.Equal(e.raw, b) {
+		e.raw = append(e.raw[:0], b...)
+		e.message = nginxMessage{}
+		e.message.read(text(e.raw))
+	} else if e.message.connection == connection && e.message.upstream == upstream && e.message.severity == severity {
+		return &e.message
+	}
+	e.message.connection, e.message.upstream, e.message.severity = connection, upstream, severity
+	e.message.kind = e.message.meaning(upstream || strings.Contains(e.message.phase, "upstream"))
+	return &e.message
 }
 
 // nginxContext returns where the context of a message begins: the fields that
@@ -361,22 +383,23 @@ func nginxKey(b []byte) (name string, n int) {
 // nginxFields adds the context to the attributes and reports whether it names
 // an upstream.
 func nginxFields(b []byte, r *culprit.Record) (upstream bool) {
-	for len(b) > 0 {
-		name, n := nginxKey(b)
-		if n == 0 {
-			return upstream
-		}
+	if len(b) == 0 {
+		return false
+	}
+	name, n := nginxKey(b)
+	for n > 0 {
 		b = b[n:]
 		var value []byte
+		field := name
 		if len(b) > 0 && b[0] == '"' {
-			value, b = quotedValue(b[1:], name == "request")
+			value, b, name, n = quotedValue(b[1:], name == "request")
 		} else {
-			value, b = bareValue(b)
+			value, b, name, n = bareValue(b)
 		}
 		if len(value) == 0 {
 			continue
 		}
-		switch name {
+		switch field {
 		case "request":
 			r.Attrs.Add("request", text(value))
 			addRequestLine(r, value)
@@ -384,15 +407,16 @@ func nginxFields(b []byte, r *culprit.Record) (upstream bool) {
 		case "upstream":
 			upstream = true
 		}
-		r.Attrs.Add(name, text(value))
+		r.Attrs.Add(field, text(value))
 	}
 	return upstream
 }
 
-// quotedValue returns the text up to the quote that ends a field: nothing or
-// another field follows it. What a client sends may imitate that; a request line
-// ends with its protocol if it has one.
-func quotedValue(b []byte, request bool) (value, rest []byte) {
+// quotedValue returns the text up to the quote that ends a field, what follows
+// and the name of the next field: behind that quote stands nothing or another
+// field. What a client sends may imitate that; a request line ends with its
+// protocol if it has one.
+func quotedValue(b []byte, request bool) (value, rest []byte, next string, n int) {
 	if request {
 		for i := 0; i < len(b); {
 			k := bytes.IndexByte(b[i:], '"')
@@ -400,12 +424,14 @@ func quotedValue(b []byte, request bool) (value, rest []byte) {
 				break
 			}
 			i += k
-			if i > 8 && bytes.HasPrefix(b[i-8:], []byte("HTTP/")) {
+			if i > 8 && string(b[i-8:i-3]) == "HTTP/" {
 				if i+1 == len(b) {
-					return b[:i], nil
+					return b[:i], nil, "", 0
 				}
-				if _, n := nginxKey(b[i+1:]); n > 0 && b[i+1] == ',' {
-					return b[:i], b[i+1:]
+				if b[i+1] == ',' {
+					if next, n = nginxKey(b[i+1:]); n > 0 {
+						return b[:i], b[i+1:], next, n
+					}
 				}
 			}
 			i++
@@ -418,35 +444,42 @@ func quotedValue(b []byte, request bool) (value, rest []byte) {
 		}
 		i += k
 		if i+1 == len(b) {
-			return b[:i], nil
+			return b[:i], nil, "", 0
 		}
-		if b[i+1] == ',' {
-			if _, n := nginxKey(b[i+1:]); n > 0 {
-				return b[:i], b[i+1:]
+		switch b[i+1] {
+		case ',':
+			if next, n = nginxKey(b[i+1:]); n > 0 {
+				return b[:i], b[i+1:], next, n
 			}
-			if len(bytes.TrimSpace(b[i+2:])) == 0 {
-				return b[:i], nil
+			if blank(b[i+2:]) {
+				return b[:i], nil, "", 0
 			}
-		} else if len(bytes.TrimSpace(b[i+1:])) == 0 {
-			return b[:i], nil
+		case ' ', '\n':
+			if blank(b[i+1:]) {
+				return b[:i], nil, "", 0
+			}
 		}
 	}
-	return b, nil // cut
+	return b, nil, "", 0 // cut
 }
 
-func bareValue(b []byte) (value, rest []byte) {
+func bareValue(b []byte) (value, rest []byte, next string, n int) {
 	for i := 0; i < len(b); i++ {
 		k := bytes.IndexByte(b[i:], ',')
 		if k < 0 {
 			break
 		}
 		i += k
-		if _, n := nginxKey(b[i:]); n > 0 {
-			return bytes.TrimSpace(b[:i]), b[i:]
+		if next, n = nginxKey(b[i:]); n > 0 {
+			return b[:i], b[i:], next, n
 		}
 	}
-	return bytes.TrimSpace(bytes.TrimRight(b, ", \n")), nil
+	return bytes.TrimRight(b, ", \n"), nil, "", 0
 }
+
+// blank reports whether the few bytes of b are all white space; a long rest is
+// not looked through again and again.
+func blank(b []byte) bool { return len(b) < 8 && len(bytes.TrimSpace(b)) == 0 }
 
 // addRequestLine adds method, path and protocol of "GET /path HTTP/1.1".
 func addRequestLine(r *culprit.Record, line []byte) {
@@ -482,9 +515,10 @@ type nginxMessage struct {
 	errnoText  string
 	syscall    string
 	address    string // that connect() failed to
-	connection bool
-	upstream   bool
+	connection bool   // it is about one
+	upstream   bool   // its context names one
 	severity   culprit.Severity
+	kind       culprit.Kind
 }
 
 func (m *nginxMessage) read(s string) {
@@ -569,9 +603,9 @@ func isPhase(s string) bool {
 	return true
 }
 
-// kind says what a message means. The phrases are those of nginx's source and
-// of the modules named beside them.
-func (m *nginxMessage) kind() culprit.Kind {
+// meaning says what a message means; upstream, whether it is about one. The
+// phrases are those of nginx's source and of the modules named beside them.
+func (m *nginxMessage) meaning(upstream bool) culprit.Kind {
 	s := m.text
 	starts, has := func(p string) bool { return strings.HasPrefix(s, p) }, func(p string) bool { return strings.Contains(s, p) }
 	switch {
@@ -579,7 +613,7 @@ func (m *nginxMessage) kind() culprit.Kind {
 		switch {
 		case m.phase == "resolving" || has("resolver"):
 			return culprit.KindResolveFailed
-		case m.upstream:
+		case upstream:
 			return culprit.KindUpstreamConnectFailed
 		}
 		return ""
@@ -622,7 +656,7 @@ func (m *nginxMessage) kind() culprit.Kind {
 		switch {
 		case m.severity == culprit.SeverityEmergency:
 			return culprit.KindConfigError
-		case m.upstream && strings.Contains(m.phase, "upstream"):
+		case strings.Contains(m.phase, "upstream"):
 			return culprit.KindUpstreamSSLFailed
 		}
 		return culprit.KindTLSFailed

@@ -466,13 +466,13 @@ func (s *Stream) Open(emit func(*culprit.Record)) {
 	if len(s.queue) == 0 {
 		return
 	}
-	clock, prev := s.clock, s.prev
+	last, prev := s.clock.last, s.prev
 	for _, p := range s.queue {
 		if !p.absorbed {
 			s.emit(p, emit)
 		}
 	}
-	s.clock, s.prev = clock, prev
+	s.clock.last, s.prev = last, prev
 }
 
 // Resume returns the position from which the source has to be read again to
