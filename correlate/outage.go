@@ -28,7 +28,7 @@ type lane struct {
 	failed    []failure
 	answered  series
 	byAddress map[string]*series // of answered, what is known to have been answered by one address
-	retried   []*culprit.Event // samples of failures that a retry hid from users
+	retried   []*culprit.Event   // samples of failures that a retry hid from users
 	nRetried  int
 }
 

@@ -109,7 +109,7 @@ func (v *service) trace() {
 			if e.Kind == culprit.KindAppStarted && e.PID > 1 {
 				r.pid = e.PID
 			}
-		case culprit.KindStopping, culprit.KindWaiting, culprit.KindMemoryRestart:
+		case culprit.KindStopping, culprit.KindWaiting:
 			if r == nil || r.exit != nil {
 				continue
 			}
