@@ -23,8 +23,12 @@ var nodeBodies = []body{
 	{"node", parseNode},
 }
 
-// parseTrace reads bodies with a stack of JavaScript calls.
+// parseTrace reads bodies with a stack of JavaScript calls, and those behind the
+// envelope of a logger: no other parser has a claim to them.
 func parseTrace(c *clock, e *Envelope, body []byte, r *culprit.Record) bool {
+	if ownLogger(e) {
+		return parseNode(c, e, body, r)
+	}
 	s := text(body)
 	i := strings.Index(s, "\n    at ")
 	if i < 0 || strings.HasPrefix(s, "(node") {
@@ -351,18 +355,21 @@ func parseNode(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 			return true
 		}
 	}
-	if !loggerFormat(e.Format) {
-		if n > 0 && len(words) < len(s) {
-			r.Kind = culprit.KindAppLog
-			return true
-		}
-		return false
-	}
-	if _, ok := e.Attrs.Lookup("logger"); !ok {
+	if !ownLogger(e) && (loggerFormat(e.Format) || n == 0 || len(words) == len(s)) {
 		return false // a time and a level: any program writes that
 	}
 	r.Kind = culprit.KindAppLog
 	return true
+}
+
+// ownLogger reports whether a line has the envelope of a logger that only
+// programs in Node use.
+func ownLogger(e *Envelope) bool {
+	if !loggerFormat(e.Format) {
+		return false
+	}
+	_, ok := e.Attrs.Lookup("logger")
+	return ok
 }
 
 // daemon reports whether a program of the system wrote a line: it listens,
