@@ -124,14 +124,14 @@ func peelAccessJSON(c *clock, line []byte, e *Envelope) bool {
 		return false
 	}
 	var a access
-	buf, ok := a.json(line, e.buf[:0])
+	buf, ok := a.json(line, e.buf)
 	e.buf = buf
 	return ok && a.settle(c, line, e)
 }
 
 func parseAccessJSON(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	var a access
-	buf, ok := a.json(body, e.buf[:0])
+	buf, ok := a.json(body, e.buf)
 	e.buf = buf
 	if !ok {
 		return false

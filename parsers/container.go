@@ -23,10 +23,13 @@ func peelDockerJSON(c *clock, line []byte, e *Envelope) bool {
 	if len(line) < len(head)+20 || string(line[:len(head)]) != head {
 		return false
 	}
-	buf, n := appendJSONString(e.buf[:0], line[len(head):])
+	// What an outer format has decoded lies in e.buf too, and may hold the line.
+	from := len(e.buf)
+	out, n := appendJSONString(e.buf, line[len(head):])
 	if n == 0 {
 		return false
 	}
+	buf := out[from:]
 	rest := line[len(head)+n:]
 	stream, ok1 := jsonField(rest, `"stream":"`)
 	at, ok2 := jsonField(rest, `"time":"`)
@@ -40,7 +43,7 @@ func peelDockerJSON(c *clock, line []byte, e *Envelope) bool {
 	if bytes.IndexByte(buf, 0x1b) >= 0 {
 		buf = appendVisible(buf[:0], buf) // never longer than what it reads
 	}
-	e.buf = buf
+	e.buf = out
 	e.Time, e.TimeText, e.Zoned = s.t, text(at), s.zoned
 	e.ownTime = true
 	e.Stream = text(stream)

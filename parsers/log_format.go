@@ -12,6 +12,10 @@ import (
 type logFormat struct {
 	parts []logPart
 	json  bool
+
+	// What peel has found in the line that parse is then asked about.
+	line  []byte
+	found access
 }
 
 type logPart struct {
@@ -73,14 +77,17 @@ func compileLogFormat(s string) *format {
 			return nil // two variables with nothing between them
 		}
 	}
-	return &format{name: "nginx_access", peel: f.peel, parse: f.parse, exact: true}
+	return &format{name: "nginx_access", peel: f.peel, parse: f.parse}
 }
 
 func (f *logFormat) peel(c *clock, line []byte, e *Envelope) bool {
-	var a access
-	if !f.match(line, &a) || len(a.at) == 0 || !isStatus(a.status) && len(a.status) > 0 {
+	f.found = access{}
+	f.line = nil
+	a := &f.found
+	if !f.match(line, a) || len(a.at) == 0 || !isStatus(a.status) && len(a.status) > 0 {
 		return false
 	}
+	f.line = line
 	s := c.scan(a.at)
 	if s.n == 0 || s.n != len(a.at) {
 		return false
@@ -91,10 +98,14 @@ func (f *logFormat) peel(c *clock, line []byte, e *Envelope) bool {
 }
 
 func (f *logFormat) parse(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
-	var a access
-	if !f.match(body, &a) {
-		return false
+	a := &f.found
+	if len(f.line) != len(body) || len(body) == 0 || &f.line[0] != &body[0] {
+		a = new(access)
+		if !f.match(body, a) {
+			return false
+		}
 	}
+	f.line = nil
 	if f.json {
 		for _, v := range [...]*[]byte{&a.path, &a.uri, &a.request, &a.referrer, &a.agent} {
 			if bytes.IndexByte(*v, '\\') >= 0 {

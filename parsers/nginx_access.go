@@ -164,7 +164,7 @@ func peelAccessText(c *clock, line []byte, e *Envelope) bool {
 		return false
 	}
 	i := clfStart(line)
-	if i < 0 || i > 512 {
+	if i < 1 || i > 512 || !accessStart(line[:i-1]) {
 		return false
 	}
 	s := c.clfTime(line[i:])
@@ -183,6 +183,32 @@ func peelAccessText(c *clock, line []byte, e *Envelope) bool {
 	e.Time, e.TimeText, e.Zoned = s.t, text(line[i:i+s.n]), s.zoned
 	e.Body = line
 	return true
+}
+
+// accessStart reports whether what stands before the time can be part of an
+// access line: a client and what follows it, or up to four fields. A transport's
+// envelope, which is longer or has other signs in it, is not taken for that.
+func accessStart(b []byte) bool {
+	first := b
+	if n := bytes.IndexByte(b, ' '); n >= 0 {
+		first = b[:n]
+	}
+	if isAddress(first) {
+		return true
+	}
+	if len(first) > 4 && first[4] == '-' && digitsLen(first) == 4 {
+		return false
+	}
+	fields := 0
+	for i, c := range b {
+		switch {
+		case c == '|' || c == '<' || c == '[' || c == '{':
+			return false
+		case c != ' ' && (i == 0 || b[i-1] == ' '):
+			fields++
+		}
+	}
+	return fields <= 4
 }
 
 // quoteEnd returns the index of the quote that ends a field, -1 if none does.

@@ -283,13 +283,24 @@ func (s *Stream) visible(line []byte, m culprit.Mark) []byte {
 	return line
 }
 
-// quick peels a line of the same exact format as the line before.
+// quick peels a line without a look at transports: one of the log_format that
+// the source is known to have, or of the same exact format as the line before.
 func (s *Stream) quick(line []byte, e *Envelope) *format {
-	if s.last == nil || s.forced != nil || !s.last.peel(&s.clock, line, e) {
-		return nil
+	if f := s.forced; f != nil && !f.transport && f.peel(&s.clock, line, e) {
+		e.Format = f.name
+		return f
 	}
-	e.Format = s.last.name
-	return s.last
+	for _, f := range s.access {
+		if f.peel(&s.clock, line, e) {
+			e.Format = f.name
+			return f
+		}
+	}
+	if s.last != nil && s.forced == nil && s.last.peel(&s.clock, line, e) {
+		e.Format = s.last.name
+		return s.last
+	}
+	return nil
 }
 
 // maxLayers bounds how many transports are taken off a line.

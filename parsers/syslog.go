@@ -199,7 +199,8 @@ func (e *Envelope) unescape(msg []byte) []byte {
 	if i < 0 {
 		return msg
 	}
-	out := append(e.buf[:0], msg[:i]...)
+	from := len(e.buf) // msg may lie before
+	out := append(e.buf, msg[:i]...)
 	for i < len(msg) {
 		if msg[i] == '#' && i+4 <= len(msg) {
 			switch string(msg[i+1 : i+4]) {
@@ -224,7 +225,7 @@ func (e *Envelope) unescape(msg []byte) []byte {
 		i++
 	}
 	e.buf = out
-	return out
+	return out[from:]
 }
 
 // priority reads <PRI>.
