@@ -39,6 +39,7 @@ func newRootCommand() *cobra.Command {
 		newWhyCommand(f),
 		newParseCommand(f),
 		newEvalCommand(f),
+		newReportCommand(f),
 	)
 	return root
 }

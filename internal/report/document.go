@@ -413,7 +413,10 @@ func (d *document) foot(rep *culprit.Report, v *view, r *redact.Redactor, o Opti
 	if !o.Now.IsZero() {
 		d.Foot += ", " + c.zoneTime(o.Now).Format("2 Jan 2006 15:04") + " (" + c.offset(o.Now) + ")"
 	}
-	d.Foot += ", from " + lookedAt(rep) + ". Times are " + c.place(v.inc.Start) + ". culprit ran none of the proposed actions."
+	if len(rep.Sources) > 0 {
+		d.Foot += ", from " + lookedAt(rep)
+	}
+	d.Foot += ". Times are " + c.place(v.inc.Start) + ". culprit ran none of the proposed actions."
 	d.Redacted = redactedWords(r)
 }
 

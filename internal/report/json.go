@@ -46,6 +46,12 @@ func JSON(w io.Writer, rep *culprit.Report, inc *culprit.Incident, o Options) er
 			p.Redacted = map[redact.Class]int{}
 		}
 	}
+	if p.Sources == nil {
+		p.Sources = []culprit.SourceInfo{}
+	}
+	if p.Gaps == nil {
+		p.Gaps = []culprit.Gap{}
+	}
 	for _, q := range questions {
 		p.Questions = append(p.Questions, Question{Topic: q.Name, Question: q.Text})
 	}

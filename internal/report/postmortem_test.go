@@ -357,3 +357,23 @@ func TestReportsFailedWrite(t *testing.T) {
 		}
 	}
 }
+
+func TestWrite(t *testing.T) {
+	rep := load(t, "oom_kill")
+	for _, f := range forms {
+		var b bytes.Buffer
+		if err := report.Write(&b, f.name, rep, rep.Incidents[0], report.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if want := render(t, f, rep, rep.Incidents[0], report.Options{}); b.String() != want {
+			t.Errorf("Write in %s gives another report", f.name)
+		}
+		b.Reset()
+		if err := report.Write(&b, f.name, nil, rep.Incidents[0], report.Options{}); err != nil || !strings.Contains(b.String(), "shop-api was killed by the kernel") {
+			t.Errorf("%s of an incident alone: %v", f.name, err)
+		}
+	}
+	if err := report.Write(io.Discard, "pdf", rep, rep.Incidents[0], report.Options{}); err == nil || !strings.Contains(err.Error(), "pdf") {
+		t.Errorf("a format that there is not: %v", err)
+	}
+}
