@@ -6,11 +6,12 @@ import (
 	"time"
 
 	"culprit"
+	"culprit/internal/query"
 )
 
-// A Query selects records: a text in the query language and a range of time.
+// A Query selects records: a tree of the query language and a range of time.
 type Query struct {
-	Text  string    // "" selects all
+	*query.Query
 	Since time.Time // zero: from the first record
 	Until time.Time // zero: to the last one; exclusive
 }
@@ -33,49 +34,41 @@ type Hit struct {
 
 // A Page is one page of hits.
 type Page struct {
-	Hits    []Hit
-	Cursor  string // of the next page, "" after the last
-	Total   int    // records that the query selects, -1 if that was not counted
-	Read    int64  // bytes of records that were looked at
-	Partial string // why not all was looked at, as a sentence; "" if all was
-}
-
-// A Bin is one step of a histogram.
-type Bin struct {
-	Time  time.Time      // where it begins
-	Count int            // records in it
-	By    map[string]int // by value of the field asked for, nil if none was
+	Hits   []Hit
+	Cursor string // of the next page, "" after the last
 }
 
 // A Facet is a field with its most frequent values among the records of a query.
 type Facet struct {
 	Field  string
 	Values []FacetValue // the most frequent first
-	More   int          // values that are left out
+	More   bool         // there are values that are left out, or only the newest records were counted
 }
 
 // A FacetValue is one value with the number of records that hold it.
 type FacetValue struct {
 	Value string `json:"value"`
-	Count int    `json:"count"`
+	Count int64  `json:"count"`
 }
 
-// A Searcher finds records. A query that cannot be understood is an
-// [culprit.ErrQuery]; what takes longer than ctx allows ends with its error or
-// as a partial page.
+// A Searcher finds records. What takes longer than ctx allows ends with its
+// error.
 type Searcher interface {
 	Search(ctx context.Context, s Search) (*Page, error)
-	Histogram(ctx context.Context, q Query, step time.Duration, by string) ([]Bin, error)
+	// Count returns how many records q selects, exactly.
+	Count(ctx context.Context, q Query) (int64, error)
+	// Histogram counts them in n stretches of equal length; the range of q is set.
+	Histogram(ctx context.Context, q Query, n int) ([]int64, error)
 	Facets(ctx context.Context, q Query, fields []string, top int) ([]Facet, error)
 }
 
-// A Reader hands out single records. One that is not there is an
-// [culprit.ErrNotFound].
+// A Reader hands out single records, and records as they are stored.
 type Reader interface {
+	// Record returns one record, or [culprit.ErrNotFound].
 	Record(ctx context.Context, source string, seq int64) (*Hit, error)
-	// Around returns records of all sources within span before and after the
-	// given one, in order of time, at most limit, the nearest ones.
-	Around(ctx context.Context, source string, seq int64, span time.Duration, limit int) ([]Hit, error)
+	// Follow calls yield for the records that match and are stored from now on,
+	// until ctx ends.
+	Follow(ctx context.Context, q *query.Query, yield func(Hit) error) error
 }
 
 // An EventQuery selects events, oldest first unless Newest is set. Zero fields
@@ -136,10 +129,3 @@ type ReportOptions struct {
 
 // A ReportFunc writes an incident as a report, secrets redacted.
 type ReportFunc func(w io.Writer, inc *culprit.Incident, o ReportOptions) error
-
-// A Match says whether a record is selected by a query.
-type Match func(h *Hit) bool
-
-// A CompileFunc makes the predicate of a query, for records as they arrive. A
-// query that cannot be understood is an [culprit.ErrQuery].
-type CompileFunc func(query string) (Match, error)

@@ -63,7 +63,7 @@ func (s *Server) registerLive() {
 		Summary: "What changes: incidents, sources, counts (Server-Sent Events)",
 	}, map[string]any{"hello": Hello{}, "incident": IncidentChange{}, "counts": Counts{}, "sources": SourcesChange{}, "skipped": Skipped{}},
 		func(ctx context.Context, _ *struct{}, send sse.Sender) {
-			c := s.live.join(func(any) int { return 1 })
+			c := s.live.join()
 			if c == nil {
 				return
 			}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"culprit"
+	"culprit/internal/query"
 )
 
 // Memory is what is known of the memory of the service.
@@ -85,7 +86,11 @@ func (s *Server) memory(ctx context.Context, inc *culprit.Incident, events []*cu
 		}
 		add(e.Time, e.Text, e.Places[0].Source, e.Places[0].Line, e.Places[0].Seq)
 	}
-	page, err := s.cfg.Searcher.Search(ctx, Search{Query: Query{Text: "rss", Since: tl.FullFrom, Until: tl.FullTo}, OldestFirst: true, Limit: 500})
+	rss, err := query.Parse("rss")
+	if err != nil {
+		return m, err
+	}
+	page, err := s.cfg.Searcher.Search(ctx, Search{Query: Query{Query: rss, Since: tl.FullFrom, Until: tl.FullTo}, OldestFirst: true, Limit: 500})
 	if err != nil {
 		return m, err
 	}

@@ -28,7 +28,7 @@ func newMetrics(reg *prometheus.Registry, s *Server) *metrics {
 		skipped: prometheus.NewCounter(prometheus.CounterOpts{Name: "culprit_stream_skipped_total", Help: "Messages that clients of streams were too slow for."}),
 	}
 	reg.MustRegister(m.requests, m.seconds, m.skipped,
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "culprit_stream_clients", Help: "Open streams."}, func() float64 { return float64(s.live.count() + s.tail.count()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "culprit_stream_clients", Help: "Open streams."}, func() float64 { return float64(int64(s.live.count()) + s.tail.n.Load()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "culprit_searches", Help: "Searches that run."}, func() float64 { return float64(len(s.slots)) }))
 	return m
 }

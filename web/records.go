@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -10,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"culprit"
+	"culprit/internal/query"
 )
 
 const (
@@ -168,7 +170,7 @@ func (s *Server) registerRecords() {
 			return nil, huma.Error400BadRequest("span is a length of time such as 5s, up to 10m.")
 		}
 		return bounded(ctx, s, func(ctx context.Context) (*aroundOut, error) {
-			hits, err := s.cfg.Reader.Around(ctx, in.Source, in.Seq, span, in.Limit)
+			hits, err := s.around(ctx, in.Source, in.Seq, span, in.Limit)
 			if err != nil {
 				return nil, err
 			}
@@ -177,4 +179,41 @@ func (s *Server) registerRecords() {
 			return out, nil
 		})
 	})
+}
+
+// around returns records of all sources within span before and after the given
+// one, in order of time, at most limit, the nearest ones.
+func (s *Server) around(ctx context.Context, source string, seq int64, span time.Duration, limit int) ([]Hit, error) {
+	h, err := s.cfg.Reader.Record(ctx, source, seq)
+	if err != nil {
+		return nil, err
+	}
+	r := h.Record
+	t := r.Time
+	if t.IsZero() {
+		t = r.NotBefore
+	}
+	if t.IsZero() {
+		t = r.NotAfter
+	}
+	if t.IsZero() {
+		return []Hit{*h}, nil // nothing says where it belongs
+	}
+	// Both halves are asked for from the middle, so that a storm cuts off what is
+	// far away. The record's own instant belongs to the second one.
+	before, err := s.cfg.Searcher.Search(ctx, Search{Query: Query{Query: query.All(), Since: t.Add(-span), Until: t}, Limit: limit / 2})
+	if err != nil {
+		return nil, err
+	}
+	after, err := s.cfg.Searcher.Search(ctx, Search{Query: Query{Query: query.All(), Since: t, Until: t.Add(span)}, OldestFirst: true, Limit: limit - len(before.Hits)})
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(before.Hits)
+	l := slices.Concat(before.Hits, after.Hits)
+	is := func(x Hit) bool { return x.Seq == seq && x.Record.Source == source }
+	if !slices.ContainsFunc(l, is) { // more of one instant than the limit
+		l = slices.Insert(l, len(before.Hits), *h)
+	}
+	return l, nil
 }

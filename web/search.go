@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"culprit/internal/query"
 )
 
-// bins of a histogram: about this many, on a step that people count in.
 const (
-	wantBins = 120
-	maxBins  = 1000
+	maxBins   = 1000
+	countTime = time.Second // an exact total is nice to have, not worth more
 )
 
 // Selection is a query as the routes of records take it.
@@ -22,8 +23,10 @@ type Selection struct {
 	Window
 }
 
-func (q Selection) query() Query {
-	return Query{Text: strings.TrimSpace(q.Q), Since: q.Since, Until: q.Until}
+// query parses the text; what is wrong with it is told with its column.
+func (q Selection) query() (Query, error) {
+	tree, err := query.Parse(strings.TrimSpace(q.Q))
+	return Query{Query: tree, Since: q.Since, Until: q.Until}, err
 }
 
 type searchIn struct {
@@ -37,24 +40,22 @@ type searchOut struct {
 	Body struct {
 		Records []Record `json:"records"`
 		Cursor  string   `json:"cursor" doc:"Of the next page, empty after the last"`
-		Total   int      `json:"total" doc:"Records that the query selects, -1 if they were not counted"`
-		Read    int64    `json:"read_bytes" doc:"Bytes of records that were looked at"`
+		Total   int64    `json:"total" doc:"Records that the query selects; -1 on later pages, and where counting them would take too long"`
 		TookMS  float64  `json:"took_ms"`
-		Partial string   `json:"partial" doc:"Why not all was looked at, as a sentence; empty if all was"`
 	}
 }
 
 type histogramIn struct {
 	Selection
-	By   string `query:"by" enum:"none,severity,kind,service,source" default:"none"`
+	By   string `query:"by" enum:"none,phase,severity,service" default:"none"`
 	Bins int    `query:"bins" minimum:"1" maximum:"1000" default:"120" doc:"About how many"`
 }
 
 // A HistogramBin is one step that holds records.
 type HistogramBin struct {
-	Time  time.Time      `json:"time"`
-	Count int            `json:"count"`
-	By    map[string]int `json:"by"`
+	Time  time.Time        `json:"time"`
+	Count int64            `json:"count"`
+	By    map[string]int64 `json:"by" doc:"Those of a named group; the rest belongs to none"`
 }
 
 type histogramOut struct {
@@ -62,7 +63,7 @@ type histogramOut struct {
 		From  time.Time      `json:"from"`
 		To    time.Time      `json:"to"`
 		Step  float64        `json:"step_seconds"`
-		Total int            `json:"total"`
+		Total int64          `json:"total"`
 		Bins  []HistogramBin `json:"bins" doc:"Those that hold records, in order of time"`
 	}
 }
@@ -77,7 +78,7 @@ type facetsIn struct {
 type FacetGroup struct {
 	Field  string       `json:"field"`
 	Values []FacetValue `json:"values"`
-	More   int          `json:"more" doc:"Values that are left out"`
+	More   bool         `json:"more" doc:"There are more values, or only the newest records were counted"`
 }
 
 type facetsOut struct {
@@ -92,18 +93,7 @@ func (s *Server) registerSearch() {
 		OperationID: "search", Method: http.MethodGet, Path: "/api/search", Tags: []string{"records"},
 		Summary: "Records that a query selects",
 	}, func(ctx context.Context, in *searchIn) (*searchOut, error) {
-		begun := time.Now()
-		return bounded(ctx, s, func(ctx context.Context) (*searchOut, error) {
-			p, err := s.cfg.Searcher.Search(ctx, Search{Query: in.query(), OldestFirst: in.Order == "oldest", Limit: in.Limit, Cursor: in.Cursor})
-			if err != nil {
-				return nil, err
-			}
-			out := &searchOut{}
-			b := &out.Body
-			b.Records, b.Cursor, b.Total, b.Read, b.Partial = shown(p.Hits, listText), p.Cursor, p.Total, p.Read, p.Partial
-			b.TookMS = math.Round(float64(time.Since(begun).Microseconds())/10) / 100
-			return out, nil
-		})
+		return bounded(ctx, s, func(ctx context.Context) (*searchOut, error) { return s.search(ctx, in) })
 	})
 	huma.Register(s.api, huma.Operation{
 		OperationID: "histogram", Method: http.MethodGet, Path: "/api/histogram", Tags: []string{"records"},
@@ -120,7 +110,11 @@ func (s *Server) registerSearch() {
 			fields = []string{"severity", "service", "kind", "source"}
 		}
 		return bounded(ctx, s, func(ctx context.Context) (*facetsOut, error) {
-			fs, err := s.cfg.Searcher.Facets(ctx, in.query(), fields, in.Top)
+			q, err := in.query()
+			if err != nil {
+				return nil, err
+			}
+			fs, err := s.cfg.Searcher.Facets(ctx, q, fields, in.Top)
 			if err != nil {
 				return nil, err
 			}
@@ -134,13 +128,147 @@ func (s *Server) registerSearch() {
 	})
 }
 
+func (s *Server) search(ctx context.Context, in *searchIn) (*searchOut, error) {
+	begun := time.Now()
+	q, err := in.query()
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.cfg.Searcher.Search(ctx, Search{Query: q, OldestFirst: in.Order == "oldest", Limit: in.Limit, Cursor: in.Cursor})
+	if err != nil {
+		return nil, err
+	}
+	out := &searchOut{}
+	b := &out.Body
+	b.Records, b.Cursor, b.Total = shown(p.Hits, listText), p.Cursor, -1
+	switch {
+	case in.Cursor != "":
+	case p.Cursor == "":
+		b.Total = int64(len(p.Hits))
+	default:
+		short, cancel := context.WithTimeout(ctx, countTime)
+		defer cancel()
+		if n, err := s.cfg.Searcher.Count(short, q); err == nil {
+			b.Total = n
+		} else if ctx.Err() != nil || short.Err() == nil {
+			return nil, err
+		}
+	}
+	b.TookMS = math.Round(float64(time.Since(begun).Microseconds())/10) / 100
+	return out, nil
+}
+
+// A series is one group of a broken down histogram.
+type series struct{ name, query string }
+
+var breakdowns = map[string][]series{
+	"phase": {
+		{"refused", "kind:upstream_connect_failed"}, {"reset", "kind:upstream_reset OR kind:upstream_premature_close"}, {"timed out", "kind:upstream_timeout"},
+	},
+	"severity": {{"error", "severity:<=3"}, {"warning", "severity:4"}},
+}
+
 // histogram fills in the missing end of the range from the records themselves,
-// and chooses the step.
+// chooses the step, and counts each group of the breakdown.
 func (s *Server) histogram(ctx context.Context, in *histogramIn) (*histogramOut, error) {
-	q := in.query()
+	q, err := in.query()
+	if err != nil {
+		return nil, err
+	}
 	out := &histogramOut{}
 	b := &out.Body
 	b.Bins = []HistogramBin{}
+	if ok, err := s.closeRange(ctx, &q); err != nil || !ok {
+		return out, err
+	}
+	if !q.Since.Before(q.Until) {
+		return nil, huma.Error400BadRequest("since is not before until.")
+	}
+	step := niceStep(q.Until.Sub(q.Since), in.Bins)
+	all, err := s.inSteps(ctx, q, step)
+	if err != nil {
+		return nil, err
+	}
+	groups := breakdowns[in.By]
+	if in.By == "service" {
+		if groups, err = s.services(ctx, q); err != nil {
+			return nil, err
+		}
+	}
+	by := make([][]int64, len(groups))
+	for i, g := range groups {
+		sub, err := query.Parse(g.query)
+		if err != nil {
+			return nil, err
+		}
+		part := q
+		part.Query = both(q.Query, sub)
+		if by[i], err = s.inSteps(ctx, part, step); err != nil {
+			return nil, err
+		}
+	}
+	b.From, b.To, b.Step = q.Since.UTC(), q.Until.UTC(), step.Seconds()
+	for i, n := range all {
+		if n == 0 {
+			continue
+		}
+		b.Total += n
+		bin := HistogramBin{Time: q.Since.Add(time.Duration(i) * step).UTC(), Count: n, By: map[string]int64{}}
+		for k, g := range groups {
+			if by[k][i] > 0 {
+				bin.By[g.name] = by[k][i]
+			}
+		}
+		b.Bins = append(b.Bins, bin)
+	}
+	return out, nil
+}
+
+// both selects what a and b select.
+func both(a, b *query.Query) *query.Query {
+	if a.Root.Op == query.OpAll {
+		return b
+	}
+	return &query.Query{Root: &query.Node{Op: query.OpAnd, Kids: []*query.Node{a.Root, b.Root}}, Text: a.Text}
+}
+
+// services are the four busiest ones as groups.
+func (s *Server) services(ctx context.Context, q Query) ([]series, error) {
+	fs, err := s.cfg.Searcher.Facets(ctx, q, []string{"service"}, 4)
+	if err != nil {
+		return nil, err
+	}
+	var l []series
+	for _, f := range fs {
+		for _, v := range f.Values {
+			l = append(l, series{v.Value, `service:"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(v.Value) + `"`})
+		}
+	}
+	return l, nil
+}
+
+// inSteps counts in steps of the given length; the last one ends where q does.
+func (s *Server) inSteps(ctx context.Context, q Query, step time.Duration) ([]int64, error) {
+	n := int((q.Until.Sub(q.Since) + step - 1) / step)
+	whole := q
+	whole.Until = q.Since.Add(time.Duration(n) * step)
+	bins, err := s.cfg.Searcher.Histogram(ctx, whole, n)
+	if err != nil {
+		return nil, err
+	}
+	if whole.Until.After(q.Until) {
+		last := q
+		last.Since = q.Since.Add(time.Duration(n-1) * step)
+		if bins[n-1], err = s.cfg.Searcher.Count(ctx, last); err != nil {
+			return nil, err
+		}
+	}
+	return bins, nil
+}
+
+// closeRange sets a missing end of the range to that of the records themselves; it
+// reports false if no record has a time.
+func (s *Server) closeRange(ctx context.Context, q *Query) (bool, error) {
 	for _, end := range []struct {
 		t      *time.Time
 		oldest bool
@@ -148,59 +276,30 @@ func (s *Server) histogram(ctx context.Context, in *histogramIn) (*histogramOut,
 		if !end.t.IsZero() {
 			continue
 		}
-		t, err := s.edge(ctx, q, end.oldest)
+		p, err := s.cfg.Searcher.Search(ctx, Search{Query: *q, OldestFirst: end.oldest, Limit: 1})
 		if err != nil {
-			return nil, err
+			return false, err
+		}
+		if len(p.Hits) == 0 {
+			return false, nil
+		}
+		r := p.Hits[0].Record
+		t := r.Time
+		if t.IsZero() {
+			t = r.NotBefore
 		}
 		if t.IsZero() {
-			return out, nil // no record with a time
+			t = r.NotAfter
+		}
+		if t.IsZero() {
+			return false, nil
 		}
 		if !end.oldest {
 			t = t.Add(time.Nanosecond) // the range leaves its end out
 		}
 		*end.t = t
 	}
-	if !q.Since.Before(q.Until) {
-		return nil, huma.Error400BadRequest("since is not before until.")
-	}
-	step := niceStep(q.Until.Sub(q.Since), in.Bins)
-	by := in.By
-	if by == "none" {
-		by = ""
-	}
-	bins, err := s.cfg.Searcher.Histogram(ctx, q, step, by)
-	if err != nil {
-		return nil, err
-	}
-	b.From, b.To, b.Step = q.Since.UTC(), q.Until.UTC(), step.Seconds()
-	for _, bin := range bins {
-		if bin.Count == 0 {
-			continue
-		}
-		b.Total += bin.Count
-		if bin.By == nil {
-			bin.By = map[string]int{}
-		}
-		b.Bins = append(b.Bins, HistogramBin{Time: bin.Time.UTC(), Count: bin.Count, By: bin.By})
-	}
-	return out, nil
-}
-
-// edge returns the time of the first or last record that q selects and that has
-// a time.
-func (s *Server) edge(ctx context.Context, q Query, oldest bool) (time.Time, error) {
-	p, err := s.cfg.Searcher.Search(ctx, Search{Query: q, OldestFirst: oldest, Limit: 1})
-	if err != nil || len(p.Hits) == 0 {
-		return time.Time{}, err
-	}
-	r := p.Hits[0].Record
-	if !r.Time.IsZero() {
-		return r.Time, nil
-	}
-	if oldest {
-		return r.NotBefore, nil
-	}
-	return r.NotAfter, nil
+	return true, nil
 }
 
 var niceSteps = []time.Duration{
@@ -213,12 +312,9 @@ var niceSteps = []time.Duration{
 // niceStep returns the smallest step that people count in which cuts span into
 // at most n bins.
 func niceStep(span time.Duration, n int) time.Duration {
-	if n <= 0 {
-		n = wantBins
-	}
-	n = min(n, maxBins)
+	n = max(1, min(n, maxBins))
 	for _, s := range niceSteps {
-		if span/s < time.Duration(n) {
+		if (span+s-1)/s <= time.Duration(n) {
 			return s
 		}
 	}

@@ -34,7 +34,6 @@ type Config struct {
 	Incidents Incidents // required
 	Sources   Sources   // required
 	Report    ReportFunc
-	Compile   CompileFunc              // needed for /api/tail
 	Topology  func() *culprit.Topology // who serves what
 	Gaps      GapsFunc                 // where evidence is missing
 	Ready     func() error             // nil error: everything is open and read
@@ -63,8 +62,8 @@ type Server struct {
 	api     huma.API
 	handler http.Handler
 	slots   slots
-	live    hub[any]
-	tail    hub[[]Hit]
+	live    hub
+	tail    followers
 	metrics *metrics
 	ui      *pages
 }
@@ -110,7 +109,8 @@ func New(cfg Config) (*Server, error) {
 	if s.ui, err = newPages(dist); err != nil {
 		return nil, err
 	}
-	s.live.size, s.tail.size = cfg.Queue, cfg.Queue
+	s.live.size = cfg.Queue
+	s.tail.done = make(chan struct{})
 	s.metrics = newMetrics(cfg.Registry, s)
 	s.handler = s.routes()
 	return s, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"culprit"
+	"culprit/internal/query"
 )
 
 const (
@@ -58,8 +59,8 @@ type Mark struct {
 // not touch.
 type OtherSource struct {
 	Source   string `json:"source"`
-	Requests int    `json:"requests"`
-	Failed   int    `json:"failed" doc:"Answered with 5xx"`
+	Requests int64  `json:"requests"`
+	Failed   int64  `json:"failed" doc:"Answered with 5xx"`
 }
 
 // A LaneGap is a stretch for which a lane has no evidence.
@@ -188,24 +189,32 @@ func (s *Server) lastChange(ctx context.Context, inc *culprit.Incident, t time.T
 
 // others counts requests of the access logs that saw none of the failures.
 func (s *Server) others(ctx context.Context, inc *culprit.Incident) ([]OtherSource, error) {
-	q := Query{Text: "kind:" + string(culprit.KindHTTPRequest), Since: inc.Start, Until: inc.End.Add(time.Second)}
-	all, err := s.cfg.Searcher.Facets(ctx, q, []string{"source"}, 50)
+	all, err := query.Parse("kind:" + string(culprit.KindHTTPRequest))
 	if err != nil {
 		return nil, err
 	}
-	q.Text += " status:>=500"
-	bad, err := s.cfg.Searcher.Facets(ctx, q, []string{"source"}, 50)
+	bad, err := query.Parse("kind:" + string(culprit.KindHTTPRequest) + " status:>=500")
 	if err != nil {
 		return nil, err
 	}
-	failed := map[string]int{}
-	for _, f := range bad {
+	q := Query{Query: all, Since: inc.Start, Until: inc.End.Add(time.Second)}
+	requests, err := s.cfg.Searcher.Facets(ctx, q, []string{"source"}, 50)
+	if err != nil {
+		return nil, err
+	}
+	q.Query = bad
+	failures, err := s.cfg.Searcher.Facets(ctx, q, []string{"source"}, 50)
+	if err != nil {
+		return nil, err
+	}
+	failed := map[string]int64{}
+	for _, f := range failures {
 		for _, v := range f.Values {
 			failed[v.Value] = v.Count
 		}
 	}
 	l := []OtherSource{}
-	for _, f := range all {
+	for _, f := range requests {
 		for _, v := range f.Values {
 			// A log in which a good part failed is the incident's own.
 			if n := failed[v.Value]; n*4 < v.Count {

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"culprit"
+	"culprit/internal/query"
 	"culprit/web"
 )
 
@@ -48,6 +49,7 @@ type Archive struct {
 	incidents []*culprit.Incident
 	sources   []web.SourceState
 	gaps      []culprit.Gap
+	followers map[chan []web.Hit]struct{}
 	fail      error // what every method answers, nil if all is well
 }
 
@@ -73,7 +75,7 @@ type row struct {
 
 // New returns the recorded morning as it was known at now.
 func New(now time.Time) (*Archive, error) {
-	a := &Archive{now: now}
+	a := &Archive{now: now, followers: map[chan []web.Hit]struct{}{}}
 	z, err := gzip.NewReader(bytes.NewReader(recordsFile))
 	if err != nil {
 		return nil, fmt.Errorf("open records: %w", err)
@@ -166,20 +168,81 @@ func (a *Archive) Advance(t time.Time) (hits []web.Hit, changed map[string]*culp
 			changed["changed"] = a.asOfNow(inc)
 		}
 	}
+	a.tell(hits)
 	return hits, changed
 }
 
-// Add puts a record of the given text into the archive, at the clock, and
-// returns it.
-func (a *Archive) Add(source, service, text string, sev culprit.Severity, kind culprit.Kind) web.Hit {
+// Follow implements [web.Reader].
+func (a *Archive) Follow(ctx context.Context, q *query.Query, yield func(web.Hit) error) error {
+	ch := make(chan []web.Hit, 64)
+	a.mu.Lock()
+	a.followers[ch] = struct{}{}
+	a.mu.Unlock()
+	defer func() {
+		a.mu.Lock()
+		delete(a.followers, ch)
+		a.mu.Unlock()
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case hits := <-ch:
+			for _, h := range matching(q, hits) {
+				if err := yield(h); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+// Followers returns how many follow.
+func (a *Archive) Followers() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.followers)
+}
+
+// tell hands new records to those that follow.
+func (a *Archive) tell(hits []web.Hit) {
+	for ch := range a.followers {
+		select {
+		case ch <- hits:
+		default: // a follower of this store reads at once; none has been this slow
+		}
+	}
+}
+
+func matching(q *query.Query, hits []web.Hit) []web.Hit {
+	if q.Root.Op == query.OpAll {
+		return hits
+	}
+	set := q.Match(newBlock(hits))
+	var l []web.Hit
+	for i := range hits {
+		if set.Has(i) {
+			l = append(l, hits[i])
+		}
+	}
+	return l
+}
+
+// Add puts n records of the given text into the archive, at the clock, and
+// returns the first.
+func (a *Archive) Add(source, service, text string, sev culprit.Severity, kind culprit.Kind, n int) web.Hit {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	msg, _, _ := strings.Cut(text, "\n")
-	n := int64(len(a.hits) + 1)
-	h := web.Hit{Seq: n, Service: service, Record: &culprit.Record{Source: source, LineFrom: int(n), LineTo: int(n) + strings.Count(text, "\n"), Text: []byte(text), Time: a.now,
-		ObservedTime: a.now, Severity: sev, Host: "web-01", Process: service, Message: msg, Kind: kind}}
-	a.hits = append(a.hits, h)
-	return h
+	var hits []web.Hit
+	for range n {
+		k := len(a.hits) + 1
+		hits = append(hits, web.Hit{Seq: int64(k), Service: service, Record: &culprit.Record{Source: source, LineFrom: k, LineTo: k + strings.Count(text, "\n"), Text: []byte(text),
+			Time: a.now, ObservedTime: a.now, Severity: sev, Host: "web-01", Process: service, Message: msg, Kind: kind}})
+		a.hits = append(a.hits, hits[len(hits)-1])
+	}
+	a.tell(hits)
+	return hits[0]
 }
 
 // AddIncident puts an incident into the archive.
@@ -325,50 +388,20 @@ func (a *Archive) Record(_ context.Context, source string, seq int64) (*web.Hit,
 	return nil, fmt.Errorf("record %d of %s: %w", seq, source, culprit.ErrNotFound)
 }
 
-// Around implements [web.Reader].
-func (a *Archive) Around(ctx context.Context, source string, seq int64, span time.Duration, limit int) ([]web.Hit, error) {
-	h, err := a.Record(ctx, source, seq)
-	if err != nil {
-		return nil, err
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	var l []web.Hit
-	at := 0
-	for _, x := range a.hits {
-		if d := x.Record.Time.Sub(h.Record.Time); d >= -span && d <= span && !x.Record.Time.After(a.now) {
-			if x.Seq == seq {
-				at = len(l)
-			}
-			l = append(l, x)
-		}
-	}
-	if len(l) > limit { // the nearest ones
-		from := min(max(at-limit/2, 0), len(l)-limit)
-		l = l[from : from+limit]
-	}
-	return l, nil
-}
-
 // selected returns what a query selects, in order of time.
 func (a *Archive) selected(q web.Query) ([]web.Hit, error) {
 	if a.fail != nil {
 		return nil, a.fail
 	}
-	match, err := Compile(q.Text)
-	if err != nil {
-		return nil, err
-	}
 	var l []web.Hit
-	for i := range a.hits {
-		h := &a.hits[i]
+	for _, h := range a.hits {
 		t := h.Record.Time
-		if t.After(a.now) || !q.Since.IsZero() && t.Before(q.Since) || !q.Until.IsZero() && !t.Before(q.Until) || !match(h) {
+		if t.After(a.now) || !q.Since.IsZero() && t.Before(q.Since) || !q.Until.IsZero() && !t.Before(q.Until) {
 			continue
 		}
-		l = append(l, *h)
+		l = append(l, h)
 	}
-	return l, nil
+	return matching(q.Query, l), nil
 }
 
 // Search implements [web.Searcher].
@@ -382,39 +415,37 @@ func (a *Archive) Search(_ context.Context, s web.Search) (*web.Page, error) {
 	if !s.OldestFirst {
 		slices.Reverse(l)
 	}
-	p := &web.Page{Total: len(l)}
+	p := &web.Page{}
 	from, _ := strconv.Atoi(s.Cursor)
 	from = min(max(from, 0), len(l))
 	to := min(from+s.Limit, len(l))
 	p.Hits = l[from:to]
-	for _, h := range p.Hits {
-		p.Read += int64(len(h.Record.Text))
-	}
 	if to < len(l) {
 		p.Cursor = strconv.Itoa(to)
 	}
 	return p, nil
 }
 
+// Count implements [web.Searcher].
+func (a *Archive) Count(_ context.Context, q web.Query) (int64, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	l, err := a.selected(q)
+	return int64(len(l)), err
+}
+
 // Histogram implements [web.Searcher].
-func (a *Archive) Histogram(_ context.Context, q web.Query, step time.Duration, by string) ([]web.Bin, error) {
+func (a *Archive) Histogram(_ context.Context, q web.Query, n int) ([]int64, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	l, err := a.selected(q)
 	if err != nil {
 		return nil, err
 	}
-	var bins []web.Bin
+	step := q.Until.Sub(q.Since) / time.Duration(n)
+	bins := make([]int64, n)
 	for i := range l {
-		t := l[i].Record.Time.Truncate(step)
-		if len(bins) == 0 || !bins[len(bins)-1].Time.Equal(t) {
-			bins = append(bins, web.Bin{Time: t, By: map[string]int{}})
-		}
-		b := &bins[len(bins)-1]
-		b.Count++
-		if by != "" {
-			b.By[fieldOf(&l[i], by)]++
-		}
+		bins[min(int(l[i].Record.Time.Sub(q.Since)/step), n-1)]++
 	}
 	return bins, nil
 }
@@ -429,19 +460,23 @@ func (a *Archive) Facets(_ context.Context, q web.Query, fields []string, top in
 	}
 	var fs []web.Facet
 	for _, f := range fields {
-		count := map[string]int{}
+		count := map[string]int64{}
 		for i := range l {
-			if v := fieldOf(&l[i], f); v != "" {
-				count[v]++
+			for _, v := range values(&l[i], f) {
+				if v != "" {
+					count[v]++
+				}
 			}
 		}
 		fc := web.Facet{Field: f}
 		for v, n := range count {
 			fc.Values = append(fc.Values, web.FacetValue{Value: v, Count: n})
 		}
-		slices.SortFunc(fc.Values, func(a, b web.FacetValue) int { return cmp.Or(b.Count-a.Count, cmp.Compare(a.Value, b.Value)) })
+		slices.SortFunc(fc.Values, func(a, b web.FacetValue) int {
+			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Value, b.Value))
+		})
 		if len(fc.Values) > top {
-			fc.More = len(fc.Values) - top
+			fc.More = true
 			fc.Values = fc.Values[:top]
 		}
 		fs = append(fs, fc)

@@ -49,7 +49,7 @@ func sources() []web.SourceState {
 // port of this machine.
 func Config(a *Archive) web.Config {
 	return web.Config{
-		Searcher: a, Reader: a, Events: a, Incidents: a, Sources: a, Gaps: a.Gaps, Compile: Compile, Topology: Topology, Report: Report,
+		Searcher: a, Reader: a, Events: a, Incidents: a, Sources: a, Gaps: a.Gaps, Topology: Topology, Report: Report,
 		Clock: a.Now, Addr: "127.0.0.1:0", Host: "web-01", Zone: "Europe/Berlin", Version: "test",
 	}
 }

@@ -1,25 +1,22 @@
 package webtest
 
 import (
-	"encoding/json"
-	"fmt"
-	"html/template"
 	"io"
 
 	"culprit"
+	"culprit/internal/report"
 	"culprit/web"
 )
 
-var page = template.Must(template.New("").Parse(`<!doctype html><html lang="en"><meta charset="utf-8"><title>{{.Title}}</title><h1>{{.Title}}</h1>{{range .Causes}}{{range .Evidence}}<pre>{{.Text}}</pre>{{end}}{{end}}`))
-
-// Report is a short [web.ReportFunc].
+// Report is the [web.ReportFunc] of the recorded morning.
 func Report(w io.Writer, inc *culprit.Incident, o web.ReportOptions) error {
+	rep := &culprit.Report{Version: 1, Incidents: []*culprit.Incident{inc}}
+	opts := report.Options{Zone: o.Zone, Now: Outage, Host: "web-01", ShowClients: !o.HideClients}
 	switch o.Format {
 	case "html":
-		return page.Execute(w, inc)
+		return report.HTML(w, rep, inc, opts)
 	case "json":
-		return json.NewEncoder(w).Encode(inc)
+		return report.JSON(w, rep, inc, opts)
 	}
-	_, err := fmt.Fprintf(w, "# %s\n\nTODO(human)\n", inc.Title)
-	return err
+	return report.Markdown(w, rep, inc, opts)
 }

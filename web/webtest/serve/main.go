@@ -71,7 +71,6 @@ func control(a *webtest.Archive, s *web.Server) http.Handler {
 			return
 		}
 		hits, changed := a.Advance(t)
-		s.PublishRecords(hits)
 		for change, inc := range changed {
 			s.PublishIncident(change, inc)
 		}
@@ -87,12 +86,8 @@ func control(a *webtest.Archive, s *web.Server) http.Handler {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		var hits []web.Hit
-		for range max(in.Times, 1) {
-			hits = append(hits, a.Add(in.Source, in.Service, in.Text, culprit.Severity(in.Severity), culprit.Kind(in.Kind)))
-		}
-		s.PublishRecords(hits)
-		_ = json.NewEncoder(w).Encode(hits[0].Seq)
+		h := a.Add(in.Source, in.Service, in.Text, culprit.Severity(in.Severity), culprit.Kind(in.Kind), max(in.Times, 1))
+		_ = json.NewEncoder(w).Encode(h.Seq)
 	})
 	mux.HandleFunc("POST /control/incident", func(w http.ResponseWriter, r *http.Request) {
 		var inc culprit.Incident

@@ -286,7 +286,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Records as they arrive (Server-Sent Events) */
+        /** Records as they are stored (Server-Sent Events) */
         get: operations["tail"];
         put?: never;
         post?: never;
@@ -444,11 +444,8 @@ export interface components {
         };
         FacetGroup: {
             field: string;
-            /**
-             * Format: int64
-             * @description Values that are left out
-             */
-            more: number;
+            /** @description There are more values, or only the newest records were counted */
+            more: boolean;
             values: components["schemas"]["FacetValue"][];
         };
         FacetValue: {
@@ -496,6 +493,7 @@ export interface components {
             version: string;
         };
         HistogramBin: {
+            /** @description Those of a named group; the rest belongs to none */
             by: {
                 [key: string]: number;
             };
@@ -722,19 +720,12 @@ export interface components {
         SearchOutBody: {
             /** @description Of the next page, empty after the last */
             cursor: string;
-            /** @description Why not all was looked at, as a sentence; empty if all was */
-            partial: string;
-            /**
-             * Format: int64
-             * @description Bytes of records that were looked at
-             */
-            read_bytes: number;
             records: components["schemas"]["Record"][];
             /** Format: double */
             took_ms: number;
             /**
              * Format: int64
-             * @description Records that the query selects, -1 if they were not counted
+             * @description Records that the query selects; -1 on later pages, and where counting them would take too long
              */
             total: number;
         };
@@ -971,7 +962,7 @@ export interface operations {
                 since?: string;
                 /** @description Only what happened before this time */
                 until?: string;
-                by?: "none" | "severity" | "kind" | "service" | "source";
+                by?: "none" | "phase" | "severity" | "service";
                 /** @description About how many */
                 bins?: number;
             };
