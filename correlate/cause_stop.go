@@ -70,7 +70,10 @@ var causeOrderedStop = cause{culprit.VerdictRestartUnexplained, func(x *exam, r 
 		w.evidence = append(w.evidence, r.exit)
 	}
 	w.terms = append(w.terms, term("ordered_stop", 4, "the manager was told to stop it"))
-	if c := x.order(r.service, r.order.Time); c != nil {
+	if file := r.order.Attrs.Get("path"); file != "" {
+		w.verdict, w.initiator = culprit.VerdictPlannedRestart, "PM2's watch: "+file+" changed"
+		w.terms = append(w.terms, term("initiator", 3, "PM2 says what made it restart"))
+	} else if c := x.order(r.service, r.order.Time); c != nil {
 		w.verdict = culprit.VerdictPlannedRestart
 		w.change = c
 		w.initiator = initiatorOf(c)

@@ -57,10 +57,13 @@ func (r *run) fate() fate {
 		default:
 			f.status = int(n)
 		}
-	} else if v, ok := e.Attrs.Lookup("exit_status"); ok && f.signal == "" {
+	} else if v, ok := e.Attrs.Lookup("exit_status"); ok && (f.signal == "" || f.signal == "SIGINT") {
 		if n, ok := v.Int(); ok {
 			f.status = int(n)
 		}
+	}
+	if f.signal == "SIGINT" && f.status >= 0 && r.service.manager == "pm2" {
+		f.signal = "" // PM2 writes SIGINT where there was no signal
 	}
 	if f.signal == "" && f.status > 128 && f.status < 160 { // a shell's way to say it
 		f.signal, f.status = signalName(f.status-128), -1

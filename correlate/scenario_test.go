@@ -235,6 +235,41 @@ var scenarios = []scenario{
 			l.add("memmon.log", 36, culprit.Record{Kind: culprit.KindMemoryRestart, Process: "orders", Message: "memmon.py restarted the process named orders:orders"})
 			l.outage(30, 41)
 		}},
+	{name: "PM2 restarts for memory and names only the app's number", verdict: "memory_limit", service: "admin", tier: culprit.TierProven,
+		topo: culprit.Topology{Services: []culprit.Service{{Name: "admin", Manager: "pm2", Listen: []string{":3000"}}}}, write: func(l *log) {
+			l.boot()
+			pm2 := func(at float64, kind culprit.Kind, kv ...any) {
+				l.add("pm2.log", at, culprit.Record{Kind: kind, Process: "admin", Message: string(kind), Attrs: attrs(append(kv, "app_id", 0)...)})
+			}
+			pm2(-20, culprit.KindSpawned, "program", "admin")
+			pm2(-20, culprit.KindRunning, "program", "admin")
+			l.add("pm2.log", 30, culprit.Record{Kind: culprit.KindMemoryRestart, Message: "Process 0 restarted because it exceeds --max-memory-restart value", Attrs: attrs("app_id", 0)})
+			pm2(30, culprit.KindStopping, "program", "admin")
+			pm2(30.5, culprit.KindExited, "program", "admin", "exit_status", 0, "signal", "SIGINT")
+			pm2(31, culprit.KindSpawned, "program", "admin")
+			l.outage(30, 36)
+			pm2(31, culprit.KindRunning, "program", "admin")
+		}},
+	{name: "an app under PM2 cannot start until PM2 gives up", verdict: "module_not_found", trigger: "restart_unexplained", service: "admin", keeps: "gave_up", tier: culprit.TierProven,
+		topo: culprit.Topology{Services: []culprit.Service{{Name: "admin", Manager: "pm2", Listen: []string{":3000"}}}}, write: func(l *log) {
+			l.boot()
+			pm2 := func(at float64, kind culprit.Kind, kv ...any) {
+				l.add("pm2.log", at, culprit.Record{Kind: kind, Process: "admin", Message: string(kind), Attrs: attrs(append(kv, "app_id", 0, "program", "admin")...)})
+			}
+			pm2(-20, culprit.KindSpawned)
+			pm2(30, culprit.KindStopping)
+			pm2(30.1, culprit.KindExited, "exit_status", 0, "signal", "SIGINT")
+			for i := range 5 {
+				pm2(31+float64(i), culprit.KindSpawned)
+				pm2(31+float64(i), culprit.KindRunning)
+				l.add("admin-error.log", untimed, culprit.Record{Kind: culprit.KindModuleNotFound, Service: "admin", Message: "Cannot find module 'express'", Attrs: attrs("module", "express", "fatal", true)})
+				pm2(31.5+float64(i), culprit.KindExited, "exit_status", 1, "signal", "SIGINT")
+			}
+			l.add("pm2.log", 36, culprit.Record{Kind: culprit.KindFatal, Message: "had too many unstable restarts", Attrs: attrs("script", "/srv/admin/main.js", "restarts", 16)})
+			l.outage(30, 70)
+			pm2(68, culprit.KindSpawned)
+			pm2(68, culprit.KindRunning)
+		}},
 	{name: "V8 aborts after its report", verdict: "heap_oom", trigger: "heap_oom", service: "shop", tier: culprit.TierProven, write: func(l *log) {
 		l.boot()
 		l.serve(-50, 100)

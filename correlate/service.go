@@ -217,6 +217,7 @@ func (s *services) learnPID(pid int, at time.Time, v *service) {
 
 // load sorts the events and hands each to its service.
 func (s *services) load(events []*culprit.Event) {
+	nameApps(events)
 	for _, e := range events { // units first: identifiers and pids refer to them
 		if e.Unit != "" && e.Process == "systemd" && strings.HasSuffix(e.Unit, ".service") {
 			v := s.get(unitName(e.Unit))
@@ -255,6 +256,30 @@ func (s *services) load(events []*culprit.Event) {
 		v.settle()
 	}
 	slices.SortFunc(s.list, func(a, b *service) int { return strings.Compare(a.name, b.name) })
+}
+
+// nameApps completes the lines of PM2's log that only give an app's number, or
+// nothing but its script: the number stands beside the name in other lines, and
+// PM2 gives up right after an exit.
+func nameApps(events []*culprit.Event) {
+	type app struct{ source, id string }
+	names, exited := map[app]string{}, map[string]string{}
+	for _, e := range events {
+		if id, p := e.Attrs.Get("app_id"), e.Attrs.Get("program"); id != "" && p != "" {
+			names[app{place(e), id}] = p
+		}
+	}
+	for _, e := range events {
+		p := e.Attrs.Get("program")
+		switch {
+		case p != "" && e.Kind == culprit.KindExited:
+			exited[place(e)] = p
+		case p == "" && e.Attrs.Get("app_id") != "":
+			e.Attrs.Add("program", names[app{place(e), e.Attrs.Get("app_id")}])
+		case p == "" && e.Kind == culprit.KindFatal && e.Attrs.Get("script") != "":
+			e.Attrs.Add("program", exited[place(e)])
+		}
+	}
 }
 
 // settle picks the configuration that is in force: that of the manager whose
