@@ -122,7 +122,7 @@ func (i *Input) run(ctx context.Context, s *parsers.Stream, r *reading) (said st
 		return "", err
 	}
 	take := r.take
-	perr := pushExport(ctx, out, func(l parsers.Line) error {
+	perr := pushEntries(ctx, parsers.NewExportReader(out), func(l parsers.Line) error {
 		s.Push(l, take)
 		return r.err
 	})
@@ -230,9 +230,13 @@ func (t *lastBytes) Write(p []byte) (int, error) {
 
 func (t *lastBytes) String() string { return string(t.b) }
 
-// pushExport hands the entries of an export text to push.
-func pushExport(ctx context.Context, src io.Reader, push func(parsers.Line) error) error {
-	r := parsers.NewExportReader(src)
+// An entryReader reads the entries of a journal in one of journalctl's forms.
+type entryReader interface {
+	Next(*parsers.JournalEntry) error
+}
+
+// pushEntries hands the entries of r to push.
+func pushEntries(ctx context.Context, r entryReader, push func(parsers.Line) error) error {
 	var e parsers.JournalEntry
 	for n := 1; ; n++ {
 		if n&0xff == 0 && ctx.Err() != nil {

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -190,10 +191,16 @@ func (r *reading) bytes(ctx context.Context, src io.Reader, pos int64, no int) e
 		return r.err
 	}
 	var err error
-	if r.in.Class == ClassExport {
-		err = pushExport(ctx, src, push)
-	} else {
-		err = newCutter(pos, no).run(ctx, src, push)
+	head := bufio.NewReaderSize(src, 4<<10)
+	_, _ = head.Peek(1) // the first read, which may be short: a pipe's writer may wait
+	sample, _ := head.Peek(head.Buffered())
+	switch {
+	case r.in.Class == ClassExport:
+		err = pushEntries(ctx, parsers.NewExportReader(head), push)
+	case pos == 0 && parsers.IsJournalDump(sample):
+		err = pushEntries(ctx, parsers.NewJournalDumpReader(head), push)
+	default:
+		err = newCutter(pos, no).run(ctx, head, push)
 	}
 	if r.err != nil {
 		return r.err

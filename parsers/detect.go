@@ -14,6 +14,9 @@ const detectLines = 2000
 // it, and the share of the lines that were understood, from 0 to 1. It returns
 // "" where nothing was. The last line of the sample may be cut.
 func Detect(sample []byte) (format string, confidence float64) {
+	if IsJournalDump(sample) {
+		return "journal_dump", 1
+	}
 	s := NewStream(Options{})
 	lines, known := 0, 0
 	emit := func(r *culprit.Record) {
