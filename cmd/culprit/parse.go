@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,6 +26,9 @@ func newParseCommand(f *flags) *cobra.Command {
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			if _, err := f.json(); err != nil {
 				return err
+			}
+			if sourceType != "" && !slices.Contains(parsers.Formats(), sourceType) {
+				return fmt.Errorf("--source-type %s is not known: use one of %s", sourceType, strings.Join(parsers.Formats(), ", "))
 			}
 			zone, err := f.zone()
 			if err != nil {
