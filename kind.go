@@ -683,7 +683,15 @@ const (
 	//
 	// Sources: node.
 	//
-	// Sample: SyntaxError: Unexpected token '}'
+	// Sample:
+	//
+	//	/srv/shop-api/dist/main.js:12
+	//	}
+	//	^
+	//
+	//	SyntaxError: Unexpected token '}'
+	//	    at wrapSafe (node:internal/modules/cjs/loader:1378:20)
+	//	    at Module._compile (node:internal/modules/cjs/loader:1428:41)
 	KindSyntaxError Kind = "syntax_error"
 
 	// KindAddressInUse: the port or socket to listen on was taken.
@@ -725,7 +733,16 @@ const (
 	//
 	// Sources: node.
 	//
-	// Sample: TypeError: Cannot read properties of undefined (reading 'totals')
+	// Sample:
+	//
+	//	/srv/shop-api/dist/cart.js:12
+	//	    return cart.totals;
+	//	                ^
+	//
+	//	TypeError: Cannot read properties of undefined (reading 'totals')
+	//	    at total (/srv/shop-api/dist/cart.js:12:17)
+	//
+	//	Node.js v20.20.2
 	KindUncaughtException Kind = "uncaught_exception"
 
 	// KindUnhandledRejection: a promise was rejected and nothing handled it.

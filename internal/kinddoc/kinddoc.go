@@ -159,13 +159,16 @@ func kindOf(v *ast.ValueSpec) (kind, error) {
 	k := kind{name: name}
 	text := v.Doc.Text()
 	about, rest, ok1 := strings.Cut(text, "\n\nSources: ")
-	sources, sample, ok2 := strings.Cut(rest, "\n\nSample: ")
+	sources, sample, ok2 := strings.Cut(rest, "\n\nSample:")
 	if !ok1 || !ok2 || !strings.HasPrefix(about, constant+": ") {
 		return kind{}, fmt.Errorf("the comment of %s does not say what it is, its Sources and a Sample", constant)
 	}
 	k.about = strings.ReplaceAll(strings.TrimPrefix(about, constant+": "), "\n", " ")
 	k.sources = strings.ReplaceAll(strings.TrimSpace(sources), "\n", " ")
-	k.event = strings.TrimSpace(sample)
+	k.event = strings.Trim(sample, " \n")
+	if strings.HasPrefix(k.event, "\t") { // a block
+		k.event = strings.ReplaceAll("\n"+k.event, "\n\t", "\n")[1:]
+	}
 	return k, nil
 }
 

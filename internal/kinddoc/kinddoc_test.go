@@ -3,10 +3,12 @@ package kinddoc
 import (
 	"bytes"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"culprit"
 	"culprit/parsers"
 )
 
@@ -61,4 +63,47 @@ func TestMarkdown_Failures(t *testing.T) {
 	if _, err := Markdown([]byte(head+")"), fstest.MapFS{"a/b.golden": {Data: []byte("{")}}); err == nil {
 		t.Error("a golden file that is no JSON: no error")
 	}
+}
+
+// TestSamples reads the sample of every Kind: bare, and as its source would
+// write it to syslog.
+func TestSamples(t *testing.T) {
+	source, err := os.ReadFile("../../kind.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := groupsOf(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range groups {
+		for _, k := range g.kinds {
+			var kinds []culprit.Kind
+			for _, text := range forms(k) {
+				s := parsers.NewStream(parsers.Options{})
+				emit := func(r *culprit.Record) { kinds = append(kinds, r.Kind) }
+				for i, line := range strings.Split(text, "\n") {
+					s.Push(parsers.Line{Text: []byte(line), No: i + 1}, emit)
+				}
+				s.Close(emit)
+			}
+			if !slices.Contains(kinds, culprit.Kind(k.name)) {
+				t.Errorf("the sample of %s gives %q: %s", k.name, kinds, k.event)
+			}
+		}
+	}
+}
+
+// forms are the sample of a Kind bare, behind a host, and as each of its sources
+// would write it to syslog.
+func forms(k kind) []string {
+	list := []string{k.event, "Nov 22 10:00:01 web1 " + k.event}
+	for _, source := range strings.Split(strings.TrimSuffix(k.sources, "."), ", ") {
+		program := source + "[1]"
+		if source == "kernel" {
+			program = source
+		}
+		list = append(list, "Nov 22 10:00:01 web1 "+program+": "+k.event)
+	}
+	return list
 }
