@@ -90,19 +90,31 @@ func analyse(ctx context.Context, q question) (*answer, error) {
 	}
 	a.report = c.Report(now)
 	a.report.Sources = infos
-	a.zone = q.zone
-	if a.zone == nil && opts.Machine {
-		a.zone = time.Local
+	a.zone = zoneToShow(q, opts.Machine, topo.Zone, in.Logs, a.newest)
+	return a, nil
+}
+
+// zoneToShow picks the zone of the times that people read: the one asked for,
+// the machine's, the one that configuration names, or the offset that the logs
+// themselves state.
+func zoneToShow(q question, machine bool, name string, logs []*ingest.Input, newest time.Time) *time.Location {
+	switch {
+	case q.zone != nil:
+		return q.zone
+	case machine:
+		return time.Local
 	}
-	if a.zone == nil && topo.Zone != "" {
-		if loc, err := time.LoadLocation(topo.Zone); err == nil {
-			a.zone = loc
+	if name != "" {
+		if loc, err := time.LoadLocation(name); err == nil {
+			return loc
 		}
 	}
-	if a.zone == nil {
-		a.zone = time.UTC
+	for _, i := range logs {
+		if i.Options.Zone != nil {
+			return time.FixedZone("", i.Options.Zone(newest.Unix()))
+		}
 	}
-	return a, nil
+	return time.UTC
 }
 
 // readOrder puts nginx's error logs first: the correlator then knows which

@@ -361,7 +361,7 @@ func (r *Row) WriteText(w io.Writer) {
 type Score struct {
 	Rows  []*Row                 `json:"rows"`
 	Total Row                    `json:"total"`
-	Tiers map[culprit.Tier]Tally `json:"tiers"`
+	Tiers map[culprit.Tier]Tally `json:"tiers"` // each incident once, in the first view of its capture
 }
 
 // Add takes a row into the sum.
@@ -378,6 +378,9 @@ func (s *Score) Add(r *Row) {
 	t.Invented += r.Invented
 	if s.Tiers == nil {
 		s.Tiers = map[culprit.Tier]Tally{}
+	}
+	if slices.ContainsFunc(s.Rows[:len(s.Rows)-1], func(o *Row) bool { return o.Capture == r.Capture }) {
+		return // another view of the same incidents is no further proof
 	}
 	for k, v := range r.tiers {
 		x := s.Tiers[k]
