@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -370,3 +371,5 @@ func TestCollect_Stdin(t *testing.T) {
 		t.Errorf("an empty pipe: %v", err)
 	}
 }
+
+func inodeNumber(fi os.FileInfo) uint64 { return fi.Sys().(*syscall.Stat_t).Ino }

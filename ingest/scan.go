@@ -42,11 +42,11 @@ func (f *Follower) scan() {
 	f.scans++
 	files := f.look()
 
-	byInode := map[inode]*fileStream{}
+	byInode := map[inode][]*fileStream{}
 	sources := map[string]bool{} // that have been read before
-	for _, s := range f.streams {
+	for _, s := range f.sorted() {
 		if s.cp.Inode != (inode{}) {
-			byInode[s.cp.Inode] = s
+			byInode[s.cp.Inode] = append(byInode[s.cp.Inode], s)
 		}
 		sources[s.cp.Source] = true
 		s.present = false
@@ -54,18 +54,7 @@ func (f *Follower) scan() {
 
 	var fresh []found
 	for _, x := range files {
-		s := byInode[x.inode]
-		switch {
-		case s == nil:
-			fresh = append(fresh, x)
-		case s.present: // a second name
-		case s.file != nil:
-			s.saw(x)
-		case s.size == x.size && s.mod.Equal(x.mod):
-			s.saw(x)
-		case !f.resume(s, x):
-			// Another file has its number now, or other content.
-			s.cp.Inode = inode{}
+		if !f.recognize(x, byInode[x.inode]) {
 			fresh = append(fresh, x)
 		}
 	}
@@ -108,6 +97,35 @@ func (f *Follower) scan() {
 	}
 	f.prune()
 	f.report("")
+}
+
+// recognize finds the stream of a file among those that had its inode, and
+// reports whether there is one. The others were of files that are gone.
+func (f *Follower) recognize(x found, had []*fileStream) bool {
+	for _, s := range had {
+		switch {
+		case s.file != nil:
+			if !s.present { // else this is a second name
+				s.saw(x)
+			}
+			return true
+		case s.present:
+			return true
+		}
+	}
+	for _, s := range had {
+		if s.size == x.size && s.mod.Equal(x.mod) {
+			s.saw(x)
+			return true
+		}
+	}
+	for _, s := range had {
+		if f.resume(s, x) {
+			return true
+		}
+		s.cp.Inode = inode{}
+	}
+	return false
 }
 
 // look lists the files of all places, current names before rotated ones.
@@ -340,7 +358,7 @@ func (f *Follower) welcome(x found, open []*fileStream, known bool, now time.Tim
 			s.dirty = true
 			f.notify()
 			return
-		case cod == codingNone && !x.current && s.file != nil && s.current && s.cp.Offset > 0 && !s.broken && s.cp.begins(file, x.size):
+		case cod == codingNone && !x.current && s.file != nil && s.current && s.cp.Offset > 0 && !s.broken && sameBeginning(file, s.file, min(x.size, s.cp.Offset, headSize)):
 			// copytruncate copies first and truncates then.
 			if x.size < s.cp.Offset && now.Sub(fi.ModTime()) < f.opts.Quiet {
 				return // the copy may grow
@@ -565,6 +583,16 @@ func codingAt(f *os.File) coding {
 	var b [16]byte
 	n, _ := f.ReadAt(b[:], 0)
 	return codingOf(b[:n])
+}
+
+// sameBeginning reports whether two files hold the same up to a position.
+func sameBeginning(a, b io.ReaderAt, n int64) bool {
+	x, err := headOf(a, n)
+	if err != nil {
+		return false
+	}
+	y, err := headOf(b, n)
+	return err == nil && x == y
 }
 
 // sameEnd reports whether two files hold the same before a position.
