@@ -97,7 +97,7 @@ const (
 	barHeight   = 96.0
 	labelHeight = 17.0
 	axisHeight  = 24.0
-	charWidth   = 6.2 // of the 12 px font, rather too much than too little
+	charWidth   = 6.8 // of the 12 px font, rather too much than too little
 	gutter      = 34.0
 )
 

@@ -62,11 +62,14 @@ func JSON(w io.Writer, rep *culprit.Report, inc *culprit.Incident, o Options) er
 // and format characters that encoding/json leaves as they are stand as \u
 // escapes, which any reader turns back into the same text.
 func WriteJSON(w io.Writer, v any) error {
-	b, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // lines of logs stay as people search for them
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("encode JSON: %w", err)
 	}
-	if _, err := w.Write(append(printable(b), '\n')); err != nil {
+	if _, err := w.Write(printable(b.Bytes())); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
