@@ -106,6 +106,7 @@ func (t *traffic) lanes() []*lane {
 	}
 	phaseOfReq := make([]phase, len(t.requests))
 	upOfReq := make([]id, len(t.requests))
+	hostOfReq := make([]id, len(t.requests))
 	taken := make([]bool, len(t.requests))
 	learned := map[[2]id]map[id]int{} // (source, host) of an access log to upstreams, by matches
 	matchedHost := map[id]bool{}      // hosts of error lines whose requests an access log holds
@@ -151,7 +152,7 @@ func (t *traffic) lanes() []*lane {
 		first := !taken[best]
 		taken[best] = true
 		if first || phaseOfReq[best] == phaseNoLive {
-			phaseOfReq[best], upOfReq[best] = e.phase, e.up
+			phaseOfReq[best], upOfReq[best], hostOfReq[best] = e.phase, e.up, e.host
 		}
 		k := [2]id{q.source, q.host}
 		if learned[k] == nil {
@@ -231,8 +232,12 @@ func (t *traffic) lanes() []*lane {
 		if q.status == 499 && !slow[i] && phaseOfReq[i] != phaseReadTimeout && phaseOfReq[i] != phaseConnectTimeout {
 			continue
 		}
-		l := get(up, q.host)
-		l.failed = append(l.failed, failure{at: q.at, n: 1, status: q.status, phase: phaseOfReq[i], client: q.client, host: q.host, up: up})
+		host := q.host
+		if host == 0 {
+			host = hostOfReq[i]
+		}
+		l := get(up, host)
+		l.failed = append(l.failed, failure{at: q.at, n: 1, status: q.status, phase: phaseOfReq[i], client: q.client, host: host, up: up})
 	}
 	covered := t.coveredHosts(matchedHost)
 	for _, ei := range unmatched {
