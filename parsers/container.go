@@ -203,17 +203,11 @@ func peelStamped(c *clock, line []byte, e *Envelope) bool {
 	case len(rest) >= 1 && rest[0] == ':' && (len(rest) == 1 || rest[1] == ' '):
 		e.Body = trimSpace(rest[1:])
 	case nanoseconds(b[:s.n]) && (len(rest) == 0 || rest[0] == ' ' || rest[0] == '\t'):
-		for len(rest) > 0 && rest[0] == ' ' && len(rest) > 1 && rest[1] == ' ' && len(rest) < 3 {
-			rest = rest[1:]
+		n := min(len(rest), 1)
+		if !s.zoned && len(rest) > 2 && rest[1] == ' ' && rest[2] != ' ' {
+			n = 2 // some dumps leave the zone out and the space before it in
 		}
-		e.Body = rest
-		if len(rest) > 0 {
-			e.Body = rest[1:]
-		}
-		// Two spaces stand behind a time without a zone in some dumps.
-		if !s.zoned && len(e.Body) > 0 && e.Body[0] == ' ' && len(e.Body) > 1 && e.Body[1] != ' ' {
-			e.Body = e.Body[1:]
-		}
+		e.Body = rest[n:]
 	default:
 		return false
 	}
