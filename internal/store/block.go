@@ -476,8 +476,16 @@ func (b *block) MatchNumber(field string, low, high int64, set query.Bits) {
 	}
 	var at []int
 	b.eachSlot(func(i int, s *slot, v *value, text []byte) {
-		if n, ok := valueOf(s, v, text).Int(); ok && in(n) && (field != "pid" || n != 0) {
+		val := valueOf(s, v, text)
+		if n, ok := val.Int(); ok && in(n) && (field != "pid" || n != 0) {
 			set.Set(i)
+		}
+		if s.typ == culprit.TypeStrings {
+			for _, e := range val.List() {
+				if n, ok := culprit.String(e).Int(); ok && in(n) {
+					set.Set(i)
+				}
+			}
 		}
 	}, func(t *template) []int {
 		if field == "pid" {

@@ -595,6 +595,9 @@ func (w *slotWriter) attr(i int, a *culprit.Attr) {
 		if typ == culprit.TypeStrings {
 			for _, s := range a.Value.List() {
 				w.tell(m, s)
+				if m.class == query.ClassNumber {
+					w.numeric(m, culprit.String(s))
+				}
 			}
 		} else {
 			w.tell(m, a.Value.String())

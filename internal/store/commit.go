@@ -18,6 +18,8 @@ const chunkLimit = 16
 type Part struct {
 	Writer     *Writer
 	Checkpoint []byte // where to read on; nil keeps the one before
+
+	upkeep bool // nothing new: stored records move into a block
 }
 
 // Commit makes what the writer was given visible and lasting, in one transaction
@@ -25,7 +27,7 @@ type Part struct {
 // or the writer closed and the source read again from its last checkpoint. A full
 // disk is culprit.ErrDiskFull.
 func (w *Writer) Commit(ctx context.Context, checkpoint []byte) error {
-	return w.s.Commit(ctx, Part{w, checkpoint})
+	return w.s.Commit(ctx, Part{Writer: w, Checkpoint: checkpoint})
 }
 
 // Commit commits several writers in one transaction.
@@ -207,7 +209,7 @@ func (t *transaction) part(p Part) error {
 	if p.Checkpoint != nil {
 		src.checkpoint = p.Checkpoint
 	}
-	added := w.rest.len() > w.stored || len(w.pending) > 0
+	added := !p.upkeep && (w.rest.len() > w.stored || len(w.pending) > 0)
 	if added {
 		src.observed = t.now
 	}
@@ -221,7 +223,7 @@ func (t *transaction) part(p Part) error {
 		}
 	}
 	for _, b := range w.pending {
-		if err := t.putBlock(src.id, b, t.now); err != nil {
+		if err := t.putBlock(src.id, b, src.observed); err != nil {
 			return err
 		}
 	}

@@ -165,3 +165,5 @@ func (p *lineParser) parse(l []byte, r *culprit.Record) {
 	r.Attrs.Add("protocol", view(q[j+1:]))
 	r.Attrs.Add("upstream", view(between(rest, "upstream: \"", '"')))
 }
+
+func viewOf(b []byte) string { return view(b) }

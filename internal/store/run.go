@@ -214,7 +214,7 @@ func (s *Store) closeRest(ctx context.Context, id int64) error {
 	if err := w.finish(); err != nil {
 		return err
 	}
-	docs, err := s.commitParts(ctx, []Part{{Writer: w}})
+	docs, err := s.commitParts(ctx, []Part{{Writer: w, upkeep: true}})
 	if err != nil {
 		return err
 	}
