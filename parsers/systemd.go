@@ -80,8 +80,12 @@ func parseSystemd(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	case ok && unitMessage(rest, r):
 		r.Unit = unit
 	case !ok && managerMessage(e, s, r), !ok && jobMessage(e, s, r), !ok && oldMessage(s, r):
+	case ok && e.Process != "":
+		r.Attrs = r.Attrs[:n]
+		r.Kind, r.Unit = "", unit // no event, and yet it is known whom it is about
 	default:
 		r.Attrs = r.Attrs[:n]
+		r.Kind = ""
 		return false
 	}
 	r.Message = s
