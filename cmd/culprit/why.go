@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -94,8 +93,5 @@ func writeJSON(w io.Writer, rep *culprit.Report, all bool) error {
 	if r.Incidents == nil {
 		r.Incidents = []*culprit.Incident{}
 	}
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", " ")
-	return enc.Encode(&r)
+	return report.WriteJSON(w, &r)
 }

@@ -314,13 +314,13 @@ func newQuote(e culprit.Evidence, n int, c clock) quote {
 	if e.Time != nil {
 		q.Time = c.iso(*e.Time)
 	}
-	q.Parts = parts(terminal.Escape(e.Text))
+	q.Parts = parts(terminal.Escape(terminal.WithoutColours(e.Text)))
 	return q
 }
 
 // find returns the quote of a piece of evidence, nil if there is none.
 func (d *document) find(e culprit.Evidence) *quote {
-	where, text := said(place(e)), terminal.Escape(e.Text)
+	where, text := said(place(e)), terminal.Escape(terminal.WithoutColours(e.Text))
 	for i := range d.Evidence {
 		if q := &d.Evidence[i]; q.Place == where && q.Text() == text {
 			return q

@@ -182,7 +182,7 @@ func (p *screenPrinter) verbatim(text string, rows int) {
 		rows--
 	}
 	for i := at; i < len(lines); i++ {
-		line := terminal.ExpandTabs(terminal.Escape(head(lines[i], maxLine)))
+		line := terminal.ExpandTabs(terminal.Escape(terminal.WithoutColours(head(lines[i], maxLine))))
 		marks := Marks(line)
 		wrapped, n := terminal.Wrap(line, cols, max(rows, 1))
 		if len(wrapped) == 0 {

@@ -204,7 +204,7 @@ func (p *plainPrinter) evidence(list []culprit.Evidence) {
 		rest := len(e.Text) - len(head(e.Text, maxRecord))
 		for line := range strings.SplitSeq(head(e.Text, maxRecord), "\n") {
 			short := head(line, maxPlainLine)
-			p.b.WriteString("> " + where + terminal.Escape(short))
+			p.b.WriteString("> " + where + terminal.Escape(terminal.WithoutColours(short)))
 			if n := len(line) - len(short); n > 0 {
 				fmt.Fprintf(p.b, " ... %d bytes more", n)
 			}
