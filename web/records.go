@@ -1,7 +1,10 @@
 package web
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -50,6 +53,27 @@ type attributes culprit.Attrs
 
 // MarshalJSON writes the attributes as one object, in order.
 func (a attributes) MarshalJSON() ([]byte, error) { return culprit.Attrs(a).MarshalJSON() }
+
+// UnmarshalJSON reads what MarshalJSON wrote, for clients in Go.
+func (a *attributes) UnmarshalJSON(b []byte) error {
+	*a = nil
+	d := json.NewDecoder(bytes.NewReader(b))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return errors.New("attributes are not an object")
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return err
+		}
+		var v culprit.Value
+		if err := d.Decode(&v); err != nil {
+			return err
+		}
+		*a = append(*a, culprit.Attr{Key: key.(string), Value: v})
+	}
+	return nil
+}
 
 // Schema describes the object.
 func (a attributes) Schema(huma.Registry) *huma.Schema {

@@ -135,7 +135,7 @@ type signedIn struct {
 // registerSession registers POST /api/session.
 func (s *Server) registerSession() {
 	huma.Register(s.api, huma.Operation{
-		OperationID: "sign-in", Method: http.MethodPost, Path: "/api/session", DefaultStatus: http.StatusNoContent, Tags: []string{"service"},
+		OperationID: "sign-in", Method: http.MethodPost, Path: "/api/session", DefaultStatus: http.StatusNoContent, MaxBodyBytes: 4 << 10, Tags: []string{"service"},
 		Summary: "Trade the token for a cookie", Description: "Only where a token is asked for; elsewhere it answers 404.",
 	}, func(_ context.Context, in *signIn) (*signedIn, error) {
 		if s.token == nil {

@@ -96,6 +96,7 @@ func New(now time.Time) (*Archive, error) {
 			return nil, fmt.Errorf("read records: %w", err)
 		}
 	}
+	slices.SortStableFunc(a.hits, func(x, y web.Hit) int { return x.Record.Time.Compare(y.Record.Time) })
 	if err := json.Unmarshal(incidentsFile, &a.incidents); err != nil {
 		return nil, fmt.Errorf("read incidents: %w", err)
 	}
