@@ -307,7 +307,7 @@ func signedOffset(b []byte, i int) (off, n int) {
 		hh, _ = digits(b[j : j+2])
 		mm, _ = digits(b[j+3 : j+5])
 		n = j + 5
-	case k == 2 && i > 0 && b[i-1] != ' ':
+	case k == 2 && (i == 0 || b[i-1] != ' '):
 		hh, _ = digits(b[j : j+2])
 		n = j + 2
 	default:
