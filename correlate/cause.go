@@ -69,6 +69,9 @@ func (x *exam) sort(events []*culprit.Event) {
 	for _, e := range events {
 		switch e.Kind {
 		case culprit.KindOOMKill:
+			if e.Attrs.GetInt("victim_pid") == 0 {
+				continue // a report that was cut before it names the victim
+			}
 			x.oomKills = append(x.oomKills, e)
 		case culprit.KindOOMDKill:
 			x.oomd = append(x.oomd, e)

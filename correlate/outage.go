@@ -249,7 +249,10 @@ func (t *traffic) lanes() []*lane {
 		l := get(e.up, e.host)
 		l.failed = append(l.failed, failure{at: e.at, n: 1, phase: e.phase, client: e.client, host: e.host, up: e.up})
 	}
-	for ei := range served {
+	for _, ei := range order {
+		if !served[ei] {
+			continue
+		}
 		e := &t.errors[ei]
 		l := get(e.up, e.host)
 		l.nRetried++
@@ -501,7 +504,7 @@ func (t *traffic) samplesOf(o *outage) []*culprit.Event {
 			continue
 		}
 		e := list[k]
-		if p := first[st.phase]; p == nil || e.Time.Before(p.Time) || e.Time.Equal(p.Time) && place(e) < place(p) {
+		if p := first[st.phase]; p == nil || earlier(e, p) {
 			first[st.phase] = e
 		}
 	}
@@ -523,6 +526,17 @@ func (l *lane) has(t *traffic, st stamp) bool {
 		return slices.Contains(l.upstreams, t.names.name(st.up))
 	}
 	return st.host == 0 || slices.Contains(l.hosts, t.names.name(st.host))
+}
+
+// earlier orders events by time, then by where they stand.
+func earlier(a, b *culprit.Event) bool {
+	if c := a.Time.Compare(b.Time); c != 0 {
+		return c < 0
+	}
+	if c := strings.Compare(place(a), place(b)); c != 0 {
+		return c < 0
+	}
+	return len(a.Places) > 0 && a.Places[0].Line < b.Places[0].Line
 }
 
 func place(e *culprit.Event) string {

@@ -87,6 +87,9 @@ func (v *service) trace() {
 		return n
 	}
 	for _, e := range v.events {
+		if e.Process == "systemctl" {
+			continue // what `systemctl status` said when someone asked, not what happened then
+		}
 		switch e.Kind {
 		case culprit.KindStarted, culprit.KindSpawned, culprit.KindContainerStarted:
 			if r != nil && r.exit == nil && r.start == nil && r.order == nil && len(r.said) == 0 {
