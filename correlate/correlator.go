@@ -98,12 +98,6 @@ func (c *Correlator) AddGap(g culprit.Gap) { c.gaps = append(c.gaps, g) }
 // Newest returns the latest time of any record, zero if none had one.
 func (c *Correlator) Newest() time.Time { return c.newest }
 
-// Covered reports whether nginx's logs were read: without them nobody can tell
-// whether requests failed.
-func (c *Correlator) Covered() bool {
-	return c.traffic.to != 0 || len(c.traffic.errors) > 0
-}
-
 // analysis is one look at everything that was added.
 type analysis struct {
 	topo     *topology

@@ -78,12 +78,13 @@ func analyse(ctx context.Context, q question) (*answer, error) {
 			return nil, err
 		}
 		infos = append(infos, info)
+		a.covered = a.covered || info.Records > 0 && strings.HasPrefix(info.Format, "nginx_")
 		a.lines += info.Records
 	}
 	for _, g := range slices.Concat(in.Gaps, gaps) {
 		c.AddGap(g)
 	}
-	a.newest, a.covered = c.Newest(), c.Covered()
+	a.newest = c.Newest()
 	now := a.newest
 	if opts.Machine && q.until.IsZero() {
 		now = q.now
