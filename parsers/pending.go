@@ -4,7 +4,7 @@ import "culprit"
 
 // A pending is a record that waits: for more of its lines, or for its turn.
 type pending struct {
-	key        key // its strings are env's
+	key        key
 	env        Envelope
 	format     *format
 	rule       *rule
@@ -53,9 +53,15 @@ func (s *Stream) wait(p *pending, k key, r *rule) {
 	if p.mark&culprit.MarkTruncated != 0 {
 		return // its own line goes on, and nobody sees the rest
 	}
-	// The key's strings have to live as long as p does; an inner format may have
-	// given env others.
-	p.key = key{own(k.host), own(k.process), k.pid, own(k.prefix)}
+	// The key's strings have to live as long as p does. They are nearly always
+	// those of env; an inner format may have given it others.
+	kept := func(s, mine string) string {
+		if s == mine {
+			return mine
+		}
+		return own(s)
+	}
+	p.key = key{kept(k.host, p.env.Host), kept(k.process, p.env.Process), k.pid, kept(k.prefix, p.env.Prefix)}
 	p.rule, p.open = r, true
 	s.open[p.key] = p
 	s.touch(p)
