@@ -25,6 +25,7 @@ func init() {
 		nginxAccessFormats,
 		systemFormats,
 		loggerFormats,
+		{timedFormat},
 	} {
 		formats = append(formats, list...)
 	}

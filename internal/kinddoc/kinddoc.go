@@ -55,6 +55,7 @@ var formats = map[string]string{
 	"node":                "traces, warnings and last words of Node.js 0.10 to 24",
 	"npm":                 "npm's error blocks",
 	"v8_report":           "V8's reports of a heap at its limit and other fatal errors",
+	"timed":               "the log of any other program that begins its entries with a date and a time: PostgreSQL, MySQL, Redis, gunicorn",
 	"json_log":            "loggers that write JSON: pino, bunyan, winston, Nest",
 	"node_warning":        "warnings of Node's process",
 	"nest":                "NestJS's logger, coloured or not",
