@@ -114,7 +114,7 @@ export function elide(text: string, message: string, attributes: Record<string, 
   // A record of several lines: what it says, and that there is more.
   const lines = text.split('\n', 40).map((l) => l.trim()).filter(Boolean)
   const said = message && message !== text ? (message.split('\n').map((l) => l.trim()).find(Boolean) ?? '') : ''
-  let line = lines.length > 1 ? said || lines.find((l) => /^[A-Z]\w*(?:Error|Exception)\b/.test(l)) || lines[0] || '' : lines[0] ?? ''
+  let line = lines.length > 1 ? said || lines.find((l) => /^(?:[A-Z]\w*)?(?:Error|Exception)\b/.test(l)) || lines[0] || '' : lines[0] ?? ''
   line = line.slice(0, 2000).replace(nestLine, '')
   return lines.length > 1 ? [{ text: line }, { text: ` \u2026 ${lines.length === 40 ? '40 or more' : lines.length} lines`, gap: true }] : [{ text: line }]
 }

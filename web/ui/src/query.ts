@@ -95,7 +95,7 @@ export const lasts: Record<string, [number, string]> = {
 export function rangeOf(q: URLSearchParams): Range {
   const last = q.get('last') ?? ''
   const time = (s: string | null) => (s && !Number.isNaN(Date.parse(s)) ? s : '')
-  return { last: lasts[last] ? last : '', since: time(q.get('since')), until: time(q.get('until')) }
+  return { last: Object.hasOwn(lasts, last) ? last : '', since: time(q.get('since')), until: time(q.get('until')) }
 }
 
 /** suggest offers what could stand at the caret: fields, or the values of one. */

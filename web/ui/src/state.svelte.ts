@@ -68,12 +68,13 @@ class State {
       this.signIn = false
     } catch (e) {
       this.failed(e)
+      if (e instanceof APIError && !e.offline && e.status !== 401) this.problem = e.message
     }
   }
 
+  /** failed looks whether a token is asked for; the page that asked tells the rest. */
   failed(e: unknown): void {
     if (e instanceof APIError && e.status === 401) this.signIn = true
-    else if (e instanceof APIError && !e.offline) this.problem = e.message
   }
 
   /** put takes in a new or changed incident. */

@@ -1,0 +1,9 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+// Browser tests: the committed build in the real server (over webtest's recorded
+// morning), driven with Debian's Chromium.
+export default defineConfig({
+  root: fileURLToPath(new URL('.', import.meta.url)),
+  test: { include: ['*.e2e.ts'], environment: 'node', fileParallelism: false, testTimeout: 30_000, hookTimeout: 120_000, globalSetup: ['./build.ts'] },
+})
