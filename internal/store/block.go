@@ -2,10 +2,10 @@ package store
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"culprit"
@@ -59,6 +59,21 @@ type value struct {
 	start, end int    // in the record's text, if loose is nil
 	loose      []byte // of a string; never nil then
 	number     int64
+}
+
+// blocks are used again: a decoded one takes about a megabyte.
+var blocks = sync.Pool{New: func() any { return &block{} }}
+
+func getBlock() *block { return blocks.Get().(*block) }
+
+// release gives the block back; nothing may hold on to its memory.
+func (b *block) release() {
+	if cap(b.text) > 4*blockBytes || cap(b.columns) > 4*blockBytes {
+		return
+	}
+	b.rows = b.rows[:0]
+	b.source, b.format = "", ""
+	blocks.Put(b)
 }
 
 var errBlock = fmt.Errorf("read block: %w", culprit.ErrCorrupt)
@@ -545,11 +560,7 @@ func valueOf(s *slot, v *value, text []byte) culprit.Value {
 	case culprit.TypeBool:
 		return culprit.Bool(v.number == 1)
 	case culprit.TypeStrings, culprit.TypeFrame:
-		var val culprit.Value
-		if json.Unmarshal(v.loose, &val) != nil {
-			return culprit.Value{}
-		}
-		return val
+		return parseComposite(s.typ, v.loose)
 	}
 	t := v.bytesOf(text)
 	return culprit.String(view(t))

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -586,12 +585,9 @@ func (w *slotWriter) attr(i int, a *culprit.Attr) {
 			w.numeric(m, culprit.Int(v))
 		}
 	default:
-		j, err := json.Marshal(a.Value)
-		if err != nil { // a list of strings and a frame can always be written
-			j = []byte("null")
-		}
+		b.digits = appendComposite(b.digits[:0], a.Value)
 		b.scratch = append(b.scratch, codeLoose)
-		b.looseString(string(j))
+		b.looseString(view(b.digits))
 		if typ == culprit.TypeStrings {
 			for _, s := range a.Value.List() {
 				w.tell(m, s)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 
 	"culprit"
 )
@@ -18,6 +19,7 @@ const chunkLimit = 16
 type Part struct {
 	Writer     *Writer
 	Checkpoint []byte // where to read on; nil keeps the one before
+	Forget     bool   // the checkpoint is of no more use; the records stay
 
 	upkeep bool // nothing new: stored records move into a block
 }
@@ -207,7 +209,10 @@ func (t *transaction) part(p Part) error {
 	w := p.Writer
 	src := w.source
 	if p.Checkpoint != nil {
-		src.checkpoint = p.Checkpoint
+		src.checkpoint = slices.Clone(p.Checkpoint)
+	}
+	if p.Forget {
+		src.checkpoint = nil
 	}
 	added := !p.upkeep && (w.rest.len() > w.stored || len(w.pending) > 0)
 	if added {

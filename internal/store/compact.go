@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -17,7 +18,16 @@ func (s *Store) compact(ctx context.Context) error {
 		if len(group) == 0 {
 			return nil
 		}
-		if err := s.join(ctx, group); err != nil {
+		err := s.join(ctx, group)
+		if errors.Is(err, culprit.ErrCorrupt) {
+			// It stays as it is, and is not tried again.
+			s.log.Error("blocks could not be joined", "first", group[0].id, "error", err)
+			for i := range group {
+				s.unjoined[group[i].id] = true
+			}
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("join blocks: %w", err)
 		}
 	}

@@ -15,3 +15,28 @@ func (s *Store) IndexSome(ctx context.Context, n int) error {
 	}
 	return nil
 }
+
+// FollowStarted returns a channel that is closed once a Follow waits for commits.
+func (s *Store) FollowStarted() <-chan struct{} {
+	c := make(chan struct{})
+	s.onFollow = func() { close(c) }
+	return c
+}
+
+// IndexedBlocks returns the number of documents in all shards.
+func (s *Store) IndexedBlocks() (n uint64, err error) {
+	for _, id := range s.index.shardIDs() {
+		r, release := s.index.read(id)
+		if r == nil {
+			release()
+			return 0, errBlock
+		}
+		c, err := r.DocCount()
+		release()
+		if err != nil {
+			return 0, err
+		}
+		n += c
+	}
+	return n, nil
+}

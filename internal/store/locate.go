@@ -156,6 +156,9 @@ func (s *Store) Follow(ctx context.Context, q *query.Query, yield func(*Hit) err
 			}
 			return err
 		}
+		if first && s.onFollow != nil {
+			s.onFollow()
+		}
 		first = false
 		select {
 		case <-changed:

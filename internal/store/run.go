@@ -57,6 +57,8 @@ func (s *Store) Run(ctx context.Context) error {
 
 // Upkeep does once what Run does every minute beside indexing.
 func (s *Store) Upkeep(ctx context.Context) error {
+	s.upkeep.Lock()
+	defer s.upkeep.Unlock()
 	var errs []error
 	if s.full.Load() {
 		// Without room SQLite can neither delete nor write back its log.
@@ -81,11 +83,11 @@ func (s *Store) Upkeep(ctx context.Context) error {
 // has to be running.
 func (s *Store) Indexed(ctx context.Context) error {
 	for {
+		changed := s.changed.wait() // the indexer commits its mark
 		n, err := s.lag(ctx)
-		if err != nil || n == 0 {
+		if err != nil || n == 0 && s.index.brokenShard() == nil {
 			return err
 		}
-		changed := s.changed.wait() // the indexer commits its mark
 		select {
 		case <-changed:
 		case <-time.After(100 * time.Millisecond):

@@ -167,7 +167,8 @@ func (s *Store) Search(ctx context.Context, q *query.Query, o SearchOptions, yie
 		return Page{}, err
 	}
 	defer v.close()
-	m := &merge{v: v, q: q, window: w, limit: limit + 1} // one more tells whether there is a next page
+	m := &merge{v: v, q: q, window: w, limit: limit + 1, block: getBlock()} // one more tells whether there is a next page
+	defer m.block.release()
 	if err := m.begin(); err != nil {
 		return Page{}, s.classify(fmt.Errorf("search: %w", err))
 	}
@@ -204,7 +205,7 @@ type merge struct {
 
 	todo  tasks
 	found found
-	block block
+	block *block
 	given int
 }
 
@@ -316,7 +317,7 @@ func (m *merge) plan(t *task) error {
 
 // open evaluates the query on a block and keeps the best hits.
 func (m *merge) open(t *task) error {
-	b := &m.block
+	b := m.block
 	b.rows = b.rows[:0]
 	if err := m.v.load(t.stored, b); err != nil {
 		if errors.Is(err, culprit.ErrCorrupt) {

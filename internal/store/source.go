@@ -156,20 +156,15 @@ func (s *Store) Checkpoint(name, generation string) []byte {
 	return nil
 }
 
-// Checkpoints returns the generations of a source with their checkpoints, the
-// newest last: a reader looks among them for the file that it finds.
-func (s *Store) Checkpoints(name string) []Checkpoint {
-	var list []Checkpoint
+// Checkpoints returns the last checkpoint of every source, by generation: a reader
+// that follows files gives each its own. Those without one, and those that were
+// told to be forgotten, are left out.
+func (s *Store) Checkpoints() map[string][]byte {
+	all := map[string][]byte{}
 	for _, src := range s.sources.all() {
-		if src.name == name {
-			list = append(list, Checkpoint{Generation: src.generation, Data: slices.Clone(src.checkpoint)})
+		if src.checkpoint != nil {
+			all[src.generation] = slices.Clone(src.checkpoint)
 		}
 	}
-	return list
-}
-
-// A Checkpoint is what a reader needs to read on, opaque to the store.
-type Checkpoint struct {
-	Generation string
-	Data       []byte
+	return all
 }

@@ -76,6 +76,9 @@ type Store struct {
 	stmts    map[string]*sql.Stmt
 	nextID   struct{ block, event int64 }
 	shapes   map[int64]int64 // hash -> id of known shapes
+	unjoined map[int64]bool  // blocks that cannot be joined with others; of Upkeep
+	upkeep   sync.Mutex
+	onFollow func() // for tests: Follow has seen what was there
 }
 
 // Open opens the data folder, which is made if it is not there. It fails with
@@ -105,7 +108,7 @@ func Open(ctx context.Context, dir string, opts Options) (*Store, error) {
 	}
 	s := &Store{
 		dir: dir, opts: opts, log: opts.Log, lock: lock, changed: newBroadcast(), wake: make(chan struct{}, 1),
-		writers: map[*Writer]struct{}{}, stmts: map[string]*sql.Stmt{}, shapes: map[int64]int64{},
+		writers: map[*Writer]struct{}{}, stmts: map[string]*sql.Stmt{}, shapes: map[int64]int64{}, unjoined: map[int64]bool{},
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	if err := s.open(ctx); err != nil {

@@ -253,7 +253,8 @@ func (v *snapshot) scan(q *query.Query, todo []stored, yield func(o stored, b *b
 	var group sync.WaitGroup
 	for range workers {
 		group.Go(func() {
-			b := &block{}
+			b := getBlock()
+			defer b.release()
 			for job := range feed {
 				err := b.decode(job.columns)
 				if err == nil {
