@@ -92,6 +92,15 @@ func BenchmarkNginxAccessLogFormat(b *testing.B) {
 	benchmarkStream(b, Options{LogFormat: []string{`$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" rt=$request_time uct="$upstream_connect_time" uht="$upstream_header_time" urt="$upstream_response_time" ua="$upstream_addr" us="$upstream_status"`}}, accessLines(2000))
 }
 
+// BenchmarkSyslog is a busy machine's syslog: many programs, few events.
+func BenchmarkSyslog(b *testing.B) {
+	var text bytes.Buffer
+	for i := range 2000 {
+		fmt.Fprintf(&text, "Nov 22 10:%02d:%02d web1 %s[%d]: request %d handled in %d ms, cache %d of 4096 entries\n", i/1200%60, i/20%60, []string{"app", "worker", "postfix/smtpd", "dbus-daemon"}[i%4], 400+i%9, i, i%77, i%4096)
+	}
+	benchmarkStream(b, Options{Ref: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)}, text.Bytes())
+}
+
 // BenchmarkGolden runs every golden input, to see which topic is slow.
 func BenchmarkGolden(b *testing.B) {
 	files, err := filepath.Glob("testdata/*/*.log")

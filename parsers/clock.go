@@ -62,6 +62,8 @@ type clock struct {
 	dayStart int64
 	clfText  [26]byte // the last time of the common log format
 	clf      stamp
+	seen     stamp // the last time that a word follows, and its text
+	seenText [40]byte
 	nginx    nginxMemory
 }
 

@@ -25,8 +25,17 @@ func monthName(b []byte) (time.Month, int) {
 	if n < 3 || n > 20 {
 		return 0, 0
 	}
-	mo := months[string(b[:n])]
-	if mo == 0 {
+	var low [20]byte
+	ascii := true
+	for i, c := range b[:n] {
+		if c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		low[i] = c
+		ascii = ascii && c < 0x80
+	}
+	mo := months[string(low[:n])]
+	if mo == 0 && !ascii {
 		mo = months[string(bytes.ToLower(b[:n]))]
 	}
 	if mo == 0 {

@@ -69,7 +69,7 @@ func (s *Stream) wait(p *pending, k key, r *rule) {
 
 // touch makes p the youngest of the open records.
 func (s *Stream) touch(p *pending) {
-	if s.young == p {
+	if s.young == p || p.brief {
 		return
 	}
 	s.unlink(p)
@@ -112,7 +112,7 @@ func (s *Stream) join(p *pending, l *Line, body []byte) bool {
 	for _, q := range p.maybe {
 		p.grow(q.raw, q.body, q.mark, q.lines)
 		q.absorbed = true
-		s.bytes++
+		s.bytes += 1 + len(q.raw)
 	}
 	p.maybe = p.maybe[:0]
 	p.grow(l.Text, body, l.Mark, 1)
@@ -197,8 +197,23 @@ func (s *Stream) complete(p *pending) {
 	}
 	p.open = false
 	p.maybe = p.maybe[:0]
+	if p.brief {
+		return // only s.above knows it
+	}
 	delete(s.open, p.key)
 	s.unlink(p)
+}
+
+// completeAll closes all records with a mark.
+func (s *Stream) completeAll(m culprit.Mark) {
+	if s.above != nil && s.above.open {
+		s.above.mark |= m
+		s.complete(s.above)
+	}
+	for s.old != nil {
+		s.old.mark |= m
+		s.complete(s.old)
+	}
 }
 
 // expire closes the records that got no line for too long.
@@ -213,10 +228,7 @@ func (s *Stream) bound(emit func(*culprit.Record)) {
 	if len(s.queue) == 0 || s.bytes <= maxHeldBytes && s.lines-s.queue[0].first < maxHeldLines {
 		return
 	}
-	for s.old != nil {
-		s.old.mark |= culprit.MarkTruncated
-		s.complete(s.old)
-	}
+	s.completeAll(culprit.MarkTruncated)
 	s.settle(emit)
 }
 

@@ -20,6 +20,24 @@ type stamp struct {
 //	01/02/2006, 3:04:05 PM        02.01.2006, 15:04:05            02/01/2006, 15:04:05
 //	1136214245   1136214245.999   1136214245999
 func (c *clock) scan(b []byte) stamp {
+	if n := c.seen.n; n > 0 && len(b) > n+3 && string(b[:n]) == string(c.seenText[:n]) && endsTime(b[n:]) {
+		return c.seen
+	}
+	s := c.read(b)
+	if s.clock && s.n < len(c.seenText) && len(b) > s.n+3 && endsTime(b[s.n:]) && (!c.ref.IsZero() || s.zoned) {
+		c.seen = s
+		copy(c.seenText[:], b[:s.n])
+	}
+	return s
+}
+
+// endsTime reports whether a time surely ends before b: a word in small letters
+// follows.
+func endsTime(b []byte) bool {
+	return b[0] == ' ' && b[1] >= 'a' && b[1] <= 'z' && (b[1] != 'a' && b[1] != 'p' || b[2] >= 'a' && b[2] != 'm')
+}
+
+func (c *clock) read(b []byte) stamp {
 	if len(b) < 10 {
 		return stamp{}
 	}
@@ -409,19 +427,24 @@ func (c *clock) numericDate(b []byte, n int, sep byte) stamp {
 
 // monthFirst reads Jan  2 15:04:05, Jan 2 15:04:05 2006, Jan 02 2006 15:04:05.
 func (c *clock) monthFirst(b []byte) stamp {
-	mo, i := monthName(b)
-	known := i > 0
-	if !known {
-		// The name of a month in a language that is not known: no time can be made
-		// of it, but it is one.
-		if i = wordLen(b); i < 3 || i > 10 {
+	// The shape first: most words are no months.
+	i := monthSignLen(b)
+	if i == 0 {
+		if i = wordLen(b); i < 3 || i > 20 {
 			return stamp{}
 		}
 		if i < len(b) && b[i] == '.' {
 			i++
 		}
 	}
-	if i >= len(b) || b[i] != ' ' {
+	if i+2 >= len(b) || b[i] != ' ' || b[i+1] != ' ' && b[i+1]-'0' > 9 {
+		return stamp{}
+	}
+	// The name of a month in a language that is not known: no time can be made of
+	// it, but it is one.
+	mo, n := monthName(b)
+	known := n == i
+	if !known && i > 10 {
 		return stamp{}
 	}
 	for i < len(b) && b[i] == ' ' {

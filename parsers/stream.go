@@ -246,8 +246,11 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 		}
 	}
 	p := s.add(&l, e, e.Body, f)
-	s.wait(p, k, r)
-	p.brief = brief
+	if brief {
+		p.brief, p.open = true, p.mark&culprit.MarkTruncated == 0
+	} else {
+		s.wait(p, k, r)
+	}
 	if e.indented {
 		s.above = p
 	}
@@ -465,9 +468,7 @@ func parseBody(c *clock, e *Envelope, b []byte, r *culprit.Record) string {
 
 // Close ends the source: what still waited for more lines is complete.
 func (s *Stream) Close(emit func(*culprit.Record)) {
-	for s.old != nil {
-		s.complete(s.old)
-	}
+	s.completeAll(0)
 	s.settle(emit)
 }
 
