@@ -306,22 +306,42 @@ func inConfig(s string) bool {
 
 // An nginxMemory holds the messages that were read last: in an outage the same
 // few come again and again, and only their contexts differ.
-type nginxMemory [8]struct {
-	raw     []byte
+type nginxMemory struct {
+	recent [8]nginxRemembered
+	long   nginxMessage // that was too long to keep
+}
+
+type nginxRemembered struct {
+	raw     []byte       // nil before the first
 	message nginxMessage // its strings lie in raw
 }
 
+// maxRemembered is the length of messages that are kept. nginx cuts its lines
+// at 2 KiB.
+const maxRemembered = 4 << 10
+
 // message reads a message. The result is valid until the next call.
-func (m *nginxMemory) message(b []byte, connection, upstream bool, severity culprit.Severity) *nginxMessage {
-	e := &m[len(b)%len(m)]
-	if !bytes.Equal(e.raw, b) {
-		e.raw = append(e.raw[:0], b...)
-		e.message = nginxMessage{}
-		e.message.read(text(e.raw))
-	} else if e.message.connection == connection && e.message.upstream == upstream && e.message.severity == severity {
-		return &e.message
+func (n *nginxMemory) message(b []byte, connection, upstream bool, severity culprit.Severity) *nginxMessage {
+	m := &n.long
+	if len(b) > maxRemembered {
+		*m = nginxMessage{}
+		m.read(text(b))
+	} else {
+		e := &n.recent[len(b)%len(n.recent)]
+		m = &e.message
+		switch {
+		case e.raw == nil || !bytes.Equal(e.raw, b):
+			if e.raw == nil {
+				e.raw = make([]byte, 0, 256)
+			}
+			e.raw = append(e.raw[:0], b...)
+			*m = nginxMessage{}
+			m.read(text(e.raw))
+		case m.connection == connection && m.upstream == upstream && m.severity == severity:
+			return m
+		}
 	}
-	e.message.connection, e.message.upstream, e.message.severity = connection, upstream, severity
-	e.message.kind = e.message.meaning(upstream || strings.Contains(e.message.phase, "upstream"))
-	return &e.message
+	m.connection, m.upstream, m.severity = connection, upstream, severity
+	m.kind = m.meaning(upstream || strings.Contains(m.phase, "upstream"))
+	return m
 }
