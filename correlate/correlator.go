@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ type Correlator struct {
 	topo    *topology
 	traffic *traffic
 	events  []*culprit.Event
+	open    map[string][]*culprit.Event // by source, see SetOpen
 	dropped int
 	cover   map[string]*sourceCover
 	reading *sourceCover // of the last record
@@ -62,26 +64,49 @@ func (c *Correlator) Add(r *culprit.Record) {
 			s.system = true
 		}
 	}
+	switch {
+	case ignored(r):
+	case c.traffic.add(r):
+	default:
+		c.keep(r)
+	}
+}
+
+// SetOpen takes the records of a source that may still grow, in place of those
+// that were open before. They count in the next report; once they are complete
+// they come by Add. Of requests only complete records count.
+func (c *Correlator) SetOpen(source string, records []*culprit.Record) {
+	var events []*culprit.Event
+	for _, r := range records {
+		if !ignored(r) && !isRequest(r.Kind) && len(events) < maxOpen {
+			events = append(events, culprit.NewEvent(r))
+		}
+	}
+	if len(events) == 0 {
+		delete(c.open, source)
+		return
+	}
+	if c.open == nil {
+		c.open = map[string][]*culprit.Event{}
+	}
+	c.open[source] = events
+}
+
+// maxOpen bounds the open records of a source.
+const maxOpen = 64
+
+// ignored tells what no cause asks for, and of which there may be millions.
+func ignored(r *culprit.Record) bool {
 	switch r.Kind {
 	case "", culprit.KindConsumed, culprit.KindSupervisorInfo, culprit.KindDeprecationWarning,
 		culprit.KindBufferedToDisk, culprit.KindFileError, culprit.KindTLSFailed, culprit.KindBodyTooLarge, culprit.KindAuthFailed, culprit.KindConfigWarning,
 		culprit.KindUpstreamDisabled, culprit.KindUpstreamStderr, culprit.KindLuaError, culprit.KindWAF:
-		// Nothing that a cause asks for, and there may be millions of them.
-	case culprit.KindHTTPRequest, culprit.KindHTTP5xx, culprit.KindHTTPClientClosed:
-		c.traffic.addAccess(r)
-	case culprit.KindUpstreamConnectFailed, culprit.KindUpstreamReset, culprit.KindUpstreamPrematureClose, culprit.KindUpstreamTimeout,
-		culprit.KindUpstreamNoLive, culprit.KindUpstreamSSLFailed, culprit.KindUpstreamHeaderTooBig, culprit.KindUpstreamBadResponse, culprit.KindResolveFailed:
-		c.traffic.addError(r)
-	case culprit.KindRateLimited:
-		c.traffic.addLimited(r)
+		return true
 	case culprit.KindAppLog:
 		// Only warnings and worse may prove something later; the rest is traffic.
-		if r.Severity >= 0 && r.Severity <= culprit.SeverityWarning {
-			c.keep(r)
-		}
-	default:
-		c.keep(r)
+		return r.Severity < 0 || r.Severity > culprit.SeverityWarning
 	}
+	return false
 }
 
 func (c *Correlator) keep(r *culprit.Record) {
@@ -111,14 +136,7 @@ type analysis struct {
 // Report says what the records mean as of now: the present of a machine that
 // still runs, or the time of the last record of logs that someone sent.
 func (c *Correlator) Report(now time.Time) *culprit.Report {
-	events := make([]*culprit.Event, len(c.events))
-	for i, e := range c.events { // merging joins places and fills in: work on copies
-		o := *e
-		o.Places = slices.Clone(e.Places)
-		o.Attrs = slices.Clone(e.Attrs)
-		events[i] = &o
-	}
-	events = merge(events)
+	events := merge(c.copies())
 	a := &analysis{topo: c.topo, traffic: c.traffic, services: newServices(c.topo), coverage: &coverage{gaps: c.gaps}, now: now}
 	a.services.load(events)
 	for _, s := range a.services.list {
@@ -156,6 +174,26 @@ func (c *Correlator) Report(now time.Time) *culprit.Report {
 		rep.Notices = append(rep.Notices, retriedNotice(l))
 	}
 	return rep
+}
+
+// copies returns all events to work on: merging joins places and fills in.
+func (c *Correlator) copies() []*culprit.Event {
+	events := make([]*culprit.Event, 0, len(c.events))
+	add := func(e *culprit.Event) {
+		o := *e
+		o.Places = slices.Clone(e.Places)
+		o.Attrs = slices.Clone(e.Attrs)
+		events = append(events, &o)
+	}
+	for _, e := range c.events {
+		add(e)
+	}
+	for _, source := range slices.Sorted(maps.Keys(c.open)) {
+		for _, e := range c.open[source] {
+			add(e)
+		}
+	}
+	return events
 }
 
 // smallNotice tells of failures below the floor.

@@ -492,3 +492,43 @@ func TestForgetKeepsTheStory(t *testing.T) {
 		}
 	}
 }
+
+// Records that may still grow count as well, once, before and after they are
+// complete.
+func TestOpenRecordsCount(t *testing.T) {
+	for i := range scenarios {
+		s := &scenarios[i]
+		l := &log{}
+		s.write(l)
+		c := correlate.New(s.topo)
+		for _, r := range l.records {
+			c.Add(r)
+		}
+		want := summary(c.Report(c.Newest()))
+		last := map[string]*culprit.Record{}
+		for _, r := range l.records {
+			if r.Source == "journal" || r.Source == "supervisord.log" || r.Source == "pm2.log" {
+				last[r.Source] = r
+			}
+		}
+		c = correlate.New(s.topo)
+		for _, r := range l.records {
+			if last[r.Source] != r {
+				c.Add(r)
+			}
+		}
+		for source, r := range last {
+			c.SetOpen(source, []*culprit.Record{r})
+		}
+		if got := summary(c.Report(t0.Add(500 * time.Second))); got != want {
+			t.Errorf("%s, open:\n%s\nwant\n%s", s.name, got, want)
+		}
+		for source, r := range last {
+			c.Add(r)
+			c.SetOpen(source, nil)
+		}
+		if got := summary(c.Report(c.Newest())); got != want {
+			t.Errorf("%s, complete:\n%s\nwant\n%s", s.name, got, want)
+		}
+	}
+}

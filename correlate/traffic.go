@@ -219,6 +219,33 @@ func newTraffic(t *topology) *traffic {
 	}
 }
 
+// isRequest tells the kinds that are counted instead of kept.
+func isRequest(k culprit.Kind) bool {
+	switch k {
+	case culprit.KindHTTPRequest, culprit.KindHTTP5xx, culprit.KindHTTPClientClosed, culprit.KindRateLimited,
+		culprit.KindUpstreamConnectFailed, culprit.KindUpstreamReset, culprit.KindUpstreamPrematureClose, culprit.KindUpstreamTimeout, culprit.KindUpstreamNoLive,
+		culprit.KindUpstreamSSLFailed, culprit.KindUpstreamHeaderTooBig, culprit.KindUpstreamBadResponse, culprit.KindResolveFailed:
+		return true
+	}
+	return false
+}
+
+// add counts a record that is about requests, and reports whether it is one.
+func (t *traffic) add(r *culprit.Record) bool {
+	if !isRequest(r.Kind) {
+		return false
+	}
+	switch r.Kind {
+	case culprit.KindHTTPRequest, culprit.KindHTTP5xx, culprit.KindHTTPClientClosed:
+		t.addAccess(r)
+	case culprit.KindRateLimited:
+		t.addLimited(r)
+	default:
+		t.addError(r)
+	}
+	return true
+}
+
 // requestKey hashes what an error line and an access line of one request have
 // in common: FNV-1a of client, method and path.
 func requestKey(client, method, path string) uint64 {
