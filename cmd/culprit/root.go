@@ -40,6 +40,7 @@ func newRootCommand() *cobra.Command {
 		newParseCommand(f),
 		newEvalCommand(f),
 		newReportCommand(f),
+		newServeCommand(f),
 	)
 	return root
 }
