@@ -66,7 +66,7 @@ func ParseTime(s string, now time.Time, zone *time.Location) (time.Time, error) 
 func parseSpan(s string) (time.Duration, bool) {
 	for suffix, unit := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
 		if n, err := strconv.ParseFloat(strings.TrimSuffix(s, suffix), 64); err == nil && strings.HasSuffix(s, suffix) {
-			if n < 0 || n > 36500 {
+			if !(n >= 0 && n <= 36500) { // nor NaN
 				return 0, false
 			}
 			return time.Duration(n * float64(unit)), true
