@@ -21,14 +21,22 @@ var nginxErrorFormats = []*format{
 //
 // and leaves the body from the pid on.
 func peelNginxError(c *clock, line []byte, e *Envelope) bool {
-	if len(line) < 28 || line[19] != ' ' || line[20] != '[' || line[4] != '/' {
+	if len(line) < 28 || line[19] != ' ' || line[4] != '/' {
 		return false
 	}
-	severity, n := nginxLevel(line[21:])
+	at := 20
+	if line[at] == ' ' {
+		at++
+	}
+	if line[at] != '[' {
+		return false
+	}
+	severity, n := nginxLevel(line[at+1:])
 	if n == 0 {
 		return false
 	}
-	pid, _, k := nginxPID(line[21+n:])
+	body := line[at+1+n:]
+	pid, _, k := nginxPID(body)
 	if k == 0 {
 		return false
 	}
@@ -39,7 +47,7 @@ func peelNginxError(c *clock, line []byte, e *Envelope) bool {
 	e.Time, e.TimeText, e.Zoned = t, text(line[:19]), false
 	e.Severity = severity
 	e.PID = pid
-	e.Body = line[21+n:]
+	e.Body = body
 	return true
 }
 

@@ -61,7 +61,8 @@ type Stream struct {
 	last  *format        // exact format of the line before
 	prev  time.Time      // the last time of a record
 	above *pending       // the record of the line before, which indented lines go on
-	cutNo int            // number of the line whose rest follows, 0 if none
+	cut   bool           // the rest of a line follows
+	cutNo int            // and its number
 	lines int            // lines so far
 	end   culprit.Position
 	tally map[string]*int // records by format
@@ -138,19 +139,12 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 
 	e := &s.env
 	e.reset()
-	if s.cutNo != 0 && s.cutNo == l.No {
-		// The middle of a line says nothing about what it means.
-		if l.Mark&culprit.MarkTruncated == 0 {
-			s.cutNo = 0
-		}
-		s.place(&l, e, l.Text, nil, emit)
+	rest := s.cut && s.cutNo == l.No
+	s.cut, s.cutNo = l.Mark&culprit.MarkTruncated != 0, l.No
+	if rest {
+		s.place(&l, e, l.Text, restOfLine, emit)
 		return
 	}
-	s.cutNo = 0
-	if l.Mark&culprit.MarkTruncated != 0 {
-		s.cutNo = l.No
-	}
-
 	shown := l.Text
 	if l.Entry != nil && l.Entry.Body != nil {
 		shown = l.Entry.Body
@@ -272,6 +266,10 @@ func (s *Stream) place(l *Line, e *Envelope, body []byte, f *format, emit func(*
 	s.parse(r, e, body, f)
 	emit(r)
 }
+
+// restOfLine is what follows in a line that was cut: the middle of a line says
+// nothing about what it means.
+var restOfLine = &format{parse: func(*clock, *Envelope, []byte, *culprit.Record) bool { return false }}
 
 // visible returns a line as a person would see it: without a carriage return
 // at its end, NULs and terminal colours.
@@ -420,7 +418,7 @@ func (s *Stream) parse(r *culprit.Record, e *Envelope, body []byte, f *format) {
 	r.Message = text(body)
 	r.Attrs = append(r.Attrs, e.Attrs...)
 	name := e.Format
-	s.known = f != nil
+	s.known = f != nil && f != restOfLine
 	switch {
 	case f != nil && f.parse != nil:
 		f.parse(&s.clock, e, body, r)

@@ -198,10 +198,11 @@ func TestStream_Bounds(t *testing.T) {
 		var kinds []culprit.Kind
 		emit := func(r *culprit.Record) { kinds = append(kinds, r.Kind) }
 		s.Push(parsers.Line{Text: []byte("words"), No: 7, Mark: culprit.MarkTruncated}, emit)
+		s.Push(parsers.Line{Text: []byte(`Error: Cannot find module './a'`), No: 7, Mark: culprit.MarkTruncated}, emit)
 		s.Push(parsers.Line{Text: []byte(`2026/11/22 10:00:01 [alert] 7#7: worker process 42 exited on signal 9`), No: 7}, emit)
 		s.Push(parsers.Line{Text: []byte(`2026/11/22 10:00:01 [alert] 7#7: worker process 42 exited on signal 9`), No: 8}, emit)
 		s.Close(emit)
-		if len(kinds) != 3 || kinds[1] != "" || kinds[2] != culprit.KindWorkerExited {
+		if len(kinds) != 4 || kinds[1] != "" || kinds[2] != "" || kinds[3] != culprit.KindWorkerExited {
 			t.Fatalf("kinds %q", kinds)
 		}
 	})
