@@ -258,10 +258,13 @@ func (b *block) setText(stored []byte) error {
 			m.end += int64(at - start)
 		}
 		position = m.end
-		// Loose values have no directory: reading them finds their ends.
-		b.resolve(i, start, &loose)
-		if loose.bad {
-			return errBlock
+		// Loose values have no directory: reading them finds their ends. Where
+		// there are none, values are only resolved when they are asked for.
+		if len(b.loose) > 0 {
+			b.resolve(i, start, &loose)
+			if loose.bad {
+				return errBlock
+			}
 		}
 		m.looseEnd = len(b.loose) - len(loose.b)
 	}
@@ -321,7 +324,7 @@ func (b *block) resolve(i, start int, loose *reader) (extra bound) {
 			}
 			if v.start > len(text) {
 				loose.bad = true
-				return extra
+				v.start = len(text)
 			}
 			v.end = v.start
 			switch {
@@ -336,14 +339,14 @@ func (b *block) resolve(i, start int, loose *reader) (extra bound) {
 				n := loose.uvarint()
 				if n > uint64(len(text)-v.start) {
 					loose.bad = true
-					return extra
+					n = 0
 				}
 				v.end += int(n)
 			default:
 				n := bytes.IndexByte(text[v.start:], s.end)
 				if n < 0 {
 					loose.bad = true
-					return extra
+					n = 0
 				}
 				v.end += n
 			}

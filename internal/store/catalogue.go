@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 )
 
 // shardBlocks is the number of consecutive block ids that share a shard of the
@@ -66,4 +68,13 @@ func (c *catalogue) without(ids map[int64]bool) *catalogue {
 		}
 	}
 	return &catalogue{blocks: kept}
+}
+
+// between returns the number of blocks with ids from first to last.
+func (c *catalogue) between(first, last int64) int {
+	at := func(id int64) int {
+		i, _ := slices.BinarySearchFunc(c.blocks, id, func(b blockInfo, id int64) int { return cmp.Compare(b.id, id) })
+		return i
+	}
+	return max(0, at(last+1)-at(first))
 }

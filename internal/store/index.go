@@ -181,6 +181,15 @@ func (x *index) openShard(sh *shard) (bleve.Index, error) {
 		if have := decodeMark(stored); have < mark && mark > sh.since {
 			return fmt.Errorf("open shard: it is at operation %d, but was at %d: %w", have, mark, culprit.ErrCorrupt)
 		}
+		// bleve goes on with less if a file is missing. It may know more than
+		// the blocks up to through: those that are removed, or were added last.
+		docs, err := idx.DocCount()
+		if err != nil {
+			return err
+		}
+		if want := x.s.blocks.Load().between(sh.id*shardBlocks+1, sh.through.Load()); docs < uint64(want) {
+			return fmt.Errorf("open shard: it holds %d blocks of %d: %w", docs, want, culprit.ErrCorrupt)
+		}
 		return nil
 	})
 	if err != nil {

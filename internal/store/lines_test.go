@@ -19,6 +19,9 @@ type lines struct {
 	conn  int
 	stamp []byte
 	every int // lines a second
+	files int
+	conns []int // of each 1000th line
+	n     int
 }
 
 func newLines(seed uint64) *lines {
@@ -44,6 +47,10 @@ func (l *lines) append(dst []byte) []byte {
 		l.stamp = l.now.AppendFormat(l.stamp[:0], "2006/01/02 15:04:05")
 	}
 	l.conn += l.r.IntN(3) + 1
+	if l.n%1000 == 0 {
+		l.conns = append(l.conns, l.conn)
+	}
+	l.n++
 	pid := int64(287 + l.r.IntN(4))
 	path := linePaths[l.r.IntN(len(linePaths))]
 	id := int64(l.r.IntN(10000))
@@ -167,3 +174,7 @@ func (p *lineParser) parse(l []byte, r *culprit.Record) {
 }
 
 func viewOf(b []byte) string { return view(b) }
+
+// connection returns the number of the connection of a line near line n, which no
+// other line has.
+func (l *lines) connection(n int) string { return strconv.Itoa(l.conns[n/1000]) }

@@ -24,6 +24,8 @@ type plan struct {
 	crowded query.Bits // known blocks whose filter holds words and values, too
 	keys    map[uint64]query.Bits
 	failed  error
+
+	anyCrowded bool
 }
 
 // newPlan prepares a plan for the blocks of a shard; close has to be called.
@@ -41,6 +43,7 @@ func (v *snapshot) newPlan(shard int64, blocks []blockInfo, base query.Bits) *pl
 			p.known.Set(i)
 			if blocks[i].crowded {
 				p.crowded.Set(i)
+				p.anyCrowded = true
 			}
 		}
 	}
@@ -84,13 +87,17 @@ func (p *plan) collect(n *query.Node) {
 		}
 	case query.OpWord:
 		for _, t := range n.Lookup {
-			want(t.Hash)
+			if t.Kind != query.KindWord || p.anyCrowded {
+				want(t.Hash)
+			}
 		}
 	case query.OpField:
 		switch {
 		case n.Field == "source" || n.Field == "format":
 		case query.Counted(n.Field):
-			want(query.HashField(n.Field, n.Value))
+			if p.anyCrowded {
+				want(query.HashField(n.Field, n.Value))
+			}
 		default:
 			for _, t := range n.Lookup {
 				want(t.Hash)
@@ -224,6 +231,9 @@ func (p *plan) of(n *query.Node) query.Bits {
 func (p *plan) word(word []byte, t query.Token, field bool) query.Bits {
 	set := p.term(wordsField, word)
 	inFilter := p.keys[t.Hash]
+	if inFilter == nil { // no block's filter holds words
+		return set
+	}
 	for i := range set {
 		if field {
 			set[i] |= inFilter[i]
@@ -294,6 +304,9 @@ func (p *plan) field(n *query.Node) query.Bits {
 		if !n.Prefix {
 			set = p.term(n.Field, n.Value)
 			inFilter := p.keys[query.HashField(n.Field, n.Value)]
+			if inFilter == nil {
+				return set
+			}
 			for i := range set {
 				set[i] |= p.crowded[i] & inFilter[i]
 			}

@@ -84,8 +84,9 @@ func (s *Store) Upkeep(ctx context.Context) error {
 func (s *Store) Indexed(ctx context.Context) error {
 	for {
 		changed := s.changed.wait() // the indexer commits its mark
+		broken := s.index.brokenShard() != nil // before the count: then its blocks are counted
 		n, err := s.lag(ctx)
-		if err != nil || n == 0 && s.index.brokenShard() == nil {
+		if err != nil || n == 0 && !broken {
 			return err
 		}
 		select {
