@@ -68,9 +68,10 @@ type Follower struct {
 	wake     chan struct{}
 	streams  map[string]*fileStream // by key; finished ones as well, to recognize their files
 	journals []*journalStream
-	catch    chan struct{}   // bounds the files that are caught up with at a time
-	extra    []Batch         // to be committed with the next flush
-	told     map[string]bool // files of which was said that they may not be read
+	catch    chan struct{}     // bounds the files that are caught up with at a time
+	extra    []Batch           // to be committed with the next flush
+	told     map[string]bool   // files of which was said that they may not be read
+	names    map[string]string // of the files of each source and their inodes, as of the last scan
 	scans    int
 
 	mu     sync.Mutex

@@ -41,6 +41,7 @@ func (f *Follower) scan() {
 	now := f.opts.Now()
 	f.scans++
 	files := f.look()
+	still := f.still(files)
 
 	byInode := map[inode][]*fileStream{}
 	sources := map[string]bool{} // that have been read before
@@ -73,8 +74,11 @@ func (f *Follower) scan() {
 		if !s.broken && (s.size < s.r.at.Load() && s.coding == codingNone || !s.intact(nil)) {
 			s.shatter(s.q.take())
 		}
-		if s.broken && !s.ending {
+		if s.broken && !s.ending && still[s.cp.Source] {
 			fresh = f.mend(s, fresh, files)
+		}
+		if s.broken && !s.ending {
+			still[s.cp.Source] = false // its files wait for that
 		}
 	}
 
@@ -86,6 +90,9 @@ func (f *Follower) scan() {
 	}
 	sort.SliceStable(fresh, func(a, b int) bool { return fresh[a].mod.Before(fresh[b].mod) })
 	for _, x := range fresh {
+		if !x.current && !still[x.source] {
+			continue
+		}
 		f.welcome(x, open, sources[x.source], now)
 	}
 
@@ -97,6 +104,27 @@ func (f *Follower) scan() {
 	}
 	f.prune()
 	f.report("")
+}
+
+// still tells of which sources the same files have the same names as in the scan
+// before. While files are renamed, a listing shows some twice and others not at
+// all, so what is decided by it waits until it is over.
+func (f *Follower) still(files []found) map[string]bool {
+	names := map[string]string{}
+	for _, x := range files {
+		names[x.source] += fmt.Sprintf("%d:%d %s\n", x.inode.Dev, x.inode.Ino, x.path)
+	}
+	out := map[string]bool{}
+	for source, n := range names {
+		out[source] = f.names[source] == n
+	}
+	for source := range f.names {
+		if _, ok := names[source]; !ok {
+			out[source] = false
+		}
+	}
+	f.names = names
+	return out
 }
 
 // recognize finds the stream of a file among those that had its inode, and
@@ -331,7 +359,7 @@ func (f *Follower) welcome(x found, open []*fileStream, known bool, now time.Tim
 	cod := codingAt(file)
 	if cod != codingNone {
 		_, err := os.Lstat(strings.TrimSuffix(x.path, filepath.Ext(x.path)))
-		if err == nil || now.Sub(fi.ModTime()) < f.opts.Quiet && f.scans > 1 {
+		if err == nil || now.Sub(fi.ModTime()) < f.opts.Quiet {
 			return // still being packed
 		}
 	}
