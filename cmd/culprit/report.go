@@ -135,7 +135,11 @@ func findIncident(ctx context.Context, f *flags, name string, now time.Time) (*c
 	if zone == nil {
 		zone = time.Local
 	}
-	inc, err := storedIncident(ctx, f.folder(), name)
+	dir, err := f.folder()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	inc, err := storedIncident(ctx, dir, name)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -164,28 +168,6 @@ func storedIncident(ctx context.Context, dir, id string) (*culprit.Incident, err
 		return nil, fmt.Errorf("the store in %s holds no incident: %w", dir, culprit.ErrNotFound)
 	}
 	return list[0], nil
-}
-
-// folder is the data folder: --data-dir, else what systemd gives the service,
-// else one of the user's own.
-func (f *flags) folder() string {
-	if f.dataDir != "" {
-		return f.dataDir
-	}
-	if d := os.Getenv("STATE_DIRECTORY"); d != "" {
-		return d
-	}
-	if os.Geteuid() == 0 {
-		return "/var/lib/culprit"
-	}
-	if d := os.Getenv("XDG_STATE_HOME"); d != "" {
-		return filepath.Join(d, "culprit")
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "culprit-data"
-	}
-	return filepath.Join(home, ".local", "state", "culprit")
 }
 
 // replaceFile writes a file that only its owner may read, whole or not at all.
