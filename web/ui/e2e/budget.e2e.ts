@@ -9,13 +9,12 @@ const dist = fileURLToPath(new URL('../dist/', import.meta.url))
 
 it('the first load is under 150 kB gzipped', async () => {
   const p = await s.page()
-  let sent = 0
-  p.on('response', async (r) => {
-    if (!r.url().includes('/api/')) sent += (await r.body().catch(() => Buffer.alloc(0))).length === 0 ? 0 : gzipSync(await r.body()).length
-  })
+  const urls = new Set<string>()
+  p.on('request', (r) => r.url().includes('/api/') || urls.add(r.url()))
   await p.goto(s.base)
   await p.getByRole('heading', { level: 1 }).waitFor()
-  await p.waitForTimeout(200)
+  let sent = 0
+  for (const u of urls) sent += gzipSync(Buffer.from(await (await fetch(u)).arrayBuffer())).length
   console.log(`first load: ${(sent / 1000).toFixed(1)} kB gzipped`)
   expect(sent).toBeGreaterThan(20_000)
   expect(sent).toBeLessThan(150_000)

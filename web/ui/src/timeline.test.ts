@@ -9,7 +9,7 @@ function timeline(o: Partial<Timeline> = {}): Timeline {
   const n = 60
   const zero = () => Array.from({ length: n }, () => 0)
   return {
-    from: at(10), to: at(50), full_from: at(0), full_to: at(60), marks: [], last_change: null, memory: { entity: 'a', limit_bytes: 0, limit_by: '', readings: [] }, states: [],
+    from: at(10), to: at(50), full_from: at(0), full_to: at(60), marks: [], last_change: null as never, memory: { entity: 'a', limit_bytes: 0, limit_by: '', readings: [] }, states: [],
     failures: { start: at(0), step_seconds: 1, refused: zero(), reset: zero(), timed_out: zero(), other: zero(), lines: true }, others: [], gaps: [], links: [], truncated: false, ...o,
   }
 }
@@ -96,4 +96,5 @@ describe('boxes and evidence', () => {
   it('shows two boxes where nothing came before', () => expect(boxes({ ...inc, chain: inc.chain.slice(1) }).map((b) => b.label)).toEqual(['Cause', 'Impact']))
   it('survives an empty chain', () => expect(boxes({ ...inc, chain: [], causes: [] } as unknown as Incident).map((b) => b.n)).toEqual([3]))
   it('numbers evidence by its link; indexes that do not exist are left out', () => expect(numbered(inc).map((p) => [p.n, p.title])).toEqual([[1, 'Deploy'], [2, 'Last words'], [2, 'Given up'], [3, 'First refusal']]))
+  it('gives the same line cited twice two keys', () => expect(new Set(numbered(inc).map((p) => p.key)).size).toBe(4))
 })

@@ -262,15 +262,23 @@ export function boxes(inc: Incident): Box[] {
 }
 
 /** numbered maps each piece of evidence to the box that it belongs to. */
-export function numbered(inc: Incident): { e: Evidence; n: number; role: string; title: string }[] {
+export function numbered(inc: Incident): { e: Evidence; n: number; role: string; title: string; key: string }[] {
   const evidence = inc.causes[0]?.evidence ?? []
   const n = new Map<number, { n: number; role: string }>()
   for (const c of inc.chain) {
     const k = { root: 1, trigger: 2, failure: 2, keeps_down: 2, amplifier: 2, impact: 3, recovery: 3 }[c.role] ?? 0
     for (const i of c.evidence) if (!n.has(i)) n.set(i, { n: k, role: c.role })
   }
+  // The same line may be cited twice; a key must not be.
+  const times = new Map<string, number>()
+  const key = (e: Evidence) => {
+    const k = `${e.source}:${e.line}`
+    const t = times.get(k) ?? 0
+    times.set(k, t + 1)
+    return t ? `${k}:${t}` : k
+  }
   return evidence
-    .map((e, i) => ({ e, n: n.get(i)?.n ?? (e.role === 'effect' ? 3 : 2), role: n.get(i)?.role ?? e.role, title: evidenceTitle(e, n.get(i)?.role ?? '') }))
+    .map((e, i) => ({ e, key: key(e), n: n.get(i)?.n ?? (e.role === 'effect' ? 3 : 2), role: n.get(i)?.role ?? e.role, title: evidenceTitle(e, n.get(i)?.role ?? '') }))
     .sort((a, b) => a.n - b.n)
 }
 
