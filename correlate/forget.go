@@ -69,14 +69,13 @@ func (c *Correlator) Forget(before time.Time) {
 	}
 }
 
-// lasts tells the kinds whose meaning outlives the hour in which they stand.
-func lasts(k culprit.Kind) bool {
-	switch k {
-	case culprit.KindAppStarted, culprit.KindStarted, culprit.KindSpawned, culprit.KindContainerStarted, culprit.KindDeploy, culprit.KindPackageChange:
-		return true
-	}
-	return false
+// Lasting are the kinds whose meaning outlives the hour in which they stand: where
+// services listen, and the changes that may yet turn out to be a root.
+var Lasting = []culprit.Kind{
+	culprit.KindAppStarted, culprit.KindStarted, culprit.KindSpawned, culprit.KindContainerStarted, culprit.KindDeploy, culprit.KindPackageChange,
 }
+
+func lasts(k culprit.Kind) bool { return slices.Contains(Lasting, k) }
 
 // forget drops the seconds before sec.
 func (s *series) forget(sec int64) {

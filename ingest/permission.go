@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/user"
@@ -82,4 +83,29 @@ func identityOf(fi fs.FileInfo) string {
 		return ""
 	}
 	return strconv.FormatUint(uint64(st.Dev), 16) + ":" + strconv.FormatUint(st.Ino, 16)
+}
+
+// Unreadable reports whether this user may not read a file or list a folder that
+// is there, and how to mend that.
+func Unreadable(path string) (culprit.Gap, bool) {
+	fi, err := os.Stat(path)
+	if err == nil && !fi.Mode().IsRegular() && !fi.IsDir() {
+		return culprit.Gap{}, false // a pipe waits for a writer
+	}
+	if err == nil {
+		var f *os.File
+		if f, err = os.Open(path); err == nil {
+			if fi.IsDir() {
+				_, err = f.ReadDir(1)
+				if errors.Is(err, io.EOF) {
+					err = nil
+				}
+			}
+			f.Close()
+		}
+	}
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return culprit.Gap{}, false
+	}
+	return unreadable(path, path, err), true
 }

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"culprit"
+	"culprit/ingest"
+	"culprit/internal/config"
+	"culprit/internal/topology"
+	"culprit/parsers"
+)
+
+// A machine is what is read, as configuration says: this machine's, found where
+// logs usually lie, and what the settings name.
+type machine struct {
+	cfg *config.Config
+
+	mu   sync.Mutex
+	topo culprit.Topology
+	gaps []culprit.Gap // of configuration that could not be read
+	sum  uint64        // of the files that the topology was read from
+}
+
+func newMachine(cfg *config.Config) *machine {
+	m := &machine{cfg: cfg}
+	m.topo, m.gaps = m.read()
+	m.sum = fingerprint(&m.topo)
+	return m
+}
+
+// read reads the topology.
+func (m *machine) read() (culprit.Topology, []culprit.Gap) {
+	if m.cfg.Topology != "" {
+		return topology.ReadFolder(m.cfg.Topology)
+	}
+	return topology.ReadMachine()
+}
+
+// topology returns what is known of the machine.
+func (m *machine) topology() (culprit.Topology, []culprit.Gap) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.topo, m.gaps
+}
+
+const (
+	watchEvery  = time.Minute
+	rereadEvery = 10 // times watchEvery, whatever the files say: sockets change without them
+)
+
+// watch reads the topology again when its files have changed, and hands it on if
+// it says something else.
+func (m *machine) watch(ctx context.Context, log *slog.Logger, after func(time.Duration) <-chan time.Time, changed func(culprit.Topology, []culprit.Gap) error) error {
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-after(watchEvery):
+		}
+		m.mu.Lock()
+		was, sum := m.topo, m.sum
+		m.mu.Unlock()
+		if fingerprint(&was) == sum && n%rereadEvery != 0 {
+			continue
+		}
+		topo, gaps := m.read()
+		m.mu.Lock()
+		m.topo, m.gaps, m.sum = topo, gaps, fingerprint(&topo)
+		m.mu.Unlock()
+		was.Listeners, topo.Listeners = nil, nil
+		if reflect.DeepEqual(was, topo) {
+			continue
+		}
+		log.Info("configuration of nginx or of a service has changed")
+		now, gaps := m.topology()
+		if err := changed(now, gaps); err != nil && ctx.Err() == nil {
+			log.Error("use changed configuration", "error", err)
+		}
+	}
+}
+
+// fingerprint sums up the files that a topology was read from and their folders,
+// by size and time.
+func fingerprint(t *culprit.Topology) uint64 {
+	paths := map[string]bool{}
+	add := func(p string) {
+		if p != "" {
+			paths[p], paths[filepath.Dir(p)] = true, true
+		}
+	}
+	for _, s := range t.Servers {
+		add(s.File)
+		for _, l := range s.Locations {
+			add(l.File)
+		}
+	}
+	for _, g := range t.Groups {
+		add(g.File)
+	}
+	for _, s := range t.Services {
+		add(s.File)
+	}
+	h := fnv.New64a()
+	for _, p := range slices.Sorted(func(yield func(string) bool) {
+		for p := range paths {
+			if !yield(p) {
+				return
+			}
+		}
+	}) {
+		if !filepath.IsAbs(p) {
+			p = "/" + p
+		}
+		if fi, err := os.Stat(p); err == nil {
+			fmt.Fprintf(h, "%s %d %d\n", p, fi.Size(), fi.ModTime().UnixNano())
+		}
+	}
+	return h.Sum64()
+}
+
+// places returns where logs lie, those of the settings first: what they say of a
+// file goes before what is found.
+func (m *machine) places() []ingest.Place {
+	var out []ingest.Place
+	for _, s := range m.cfg.Sources {
+		out = append(out, ingest.Place{Pattern: s.Path, What: "configured", Service: s.Service})
+	}
+	if m.cfg.Discover {
+		topo, _ := m.topology()
+		out = append(out, ingest.Places(&topo, "")...)
+	}
+	return out
+}
+
+// parse says how to read a file.
+func (m *machine) parse(p ingest.Place, path string, _ []byte) parsers.Options {
+	if p.What == "journal" {
+		return parsers.Options{}
+	}
+	var set config.Source
+	for _, s := range m.cfg.Sources {
+		if s.Path == p.Pattern {
+			set = s
+			break
+		}
+	}
+	zone := cmp.Or(set.Zone, m.cfg.Zone)
+	topo, _ := m.topology()
+	o := parsers.Options{Zone: parsers.ZoneOf(time.Local)}
+	if zone != nil {
+		o.Zone = parsers.ZoneOf(zone)
+	}
+	// The same look as `why` takes; what lies beside the file tells its zone.
+	in, err := ingest.Collect(append([]string{path}, siblings(path)...), ingest.Options{Format: set.Format, Zone: zone, Machine: m.cfg.Topology == ""})
+	if in != nil {
+		defer in.Close()
+	}
+	if err == nil {
+		in.Assign(&topo)
+		for _, i := range in.Logs {
+			if i.Name == path && i.Class == ingest.ClassLog {
+				o = i.Options
+			}
+		}
+	}
+	o.Format = cmp.Or(set.Format, o.Format)
+	o.Service = cmp.Or(p.Service, o.Service)
+	return o
+}
+
+// maxSiblings bounds the logs that are looked at for their zone.
+const maxSiblings = 4
+
+// siblings returns the access logs beside a file, the newest first.
+func siblings(path string) []string {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return nil
+	}
+	type log struct {
+		path string
+		mod  time.Time
+	}
+	var list []log
+	for _, e := range entries {
+		p := filepath.Join(filepath.Dir(path), e.Name())
+		if p == path || !strings.HasSuffix(p, ".log") || strings.Contains(e.Name(), "error") || !e.Type().IsRegular() {
+			continue
+		}
+		if fi, err := e.Info(); err == nil && fi.Size() > 0 {
+			list = append(list, log{p, fi.ModTime()})
+		}
+	}
+	slices.SortFunc(list, func(a, b log) int { return b.mod.Compare(a.mod) })
+	var out []string
+	for _, l := range list[:min(len(list), maxSiblings)] {
+		out = append(out, l.path)
+	}
+	return out
+}
+
+// journals returns the journals to follow. This machine's is left out where there
+// is none: a container has no journald.
+func (m *machine) journals() []ingest.Journal {
+	var out []ingest.Journal
+	for _, j := range m.cfg.Journals {
+		if j.Dir != "" {
+			out = append(out, ingest.Journal{Name: j.Dir, Args: []string{"--directory=" + j.Dir}})
+			continue
+		}
+		if _, err := exec.LookPath("journalctl"); err != nil {
+			continue
+		}
+		for _, d := range []string{"/var/log/journal", "/run/log/journal"} {
+			if fi, err := os.Stat(d); err == nil && fi.IsDir() {
+				out = append(out, ingest.Journal{Name: "journal"})
+				break
+			}
+		}
+	}
+	return out
+}
+
+// unreadable returns what exists at the places and may not be read.
+func (m *machine) unreadable() []culprit.Gap {
+	var out []culprit.Gap
+	seen := map[string]bool{}
+	for _, p := range m.places() {
+		files, closed := p.Files()
+		for _, path := range slices.Concat(closed, files) {
+			if seen[path] {
+				continue
+			}
+			seen[path] = true
+			if g, ok := ingest.Unreadable(path); ok {
+				out = append(out, g)
+			}
+		}
+	}
+	return out
+}
