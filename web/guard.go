@@ -47,7 +47,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		local := overSocket(r)
 		if !local {
 			if !s.knownHost(r.Host) {
-				writeProblem(w, http.StatusForbidden, "This name is not one of culprit's own. Add it to web.hosts in the configuration if it should be.")
+				writeProblem(w, http.StatusForbidden, "This name is not one of culprit's own. Add it to hosts in the configuration if it should be.")
 				return
 			}
 			if !sameOrigin(r) {

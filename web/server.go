@@ -66,6 +66,8 @@ type Server struct {
 	tail    followers
 	metrics *metrics
 	ui      *pages
+
+	listeners []net.Listener // opened by Listen
 }
 
 // New makes a server and checks its configuration: an address that others can
@@ -150,15 +152,10 @@ func (s *Server) routes() http.Handler {
 	return s.guard(e)
 }
 
-// Run listens and serves until ctx ends, then stops within five seconds:
-// streams end at once, other requests may finish.
-func (s *Server) Run(ctx context.Context) error {
+// Listen opens the address and the socket that Run answers on. Run does it where
+// it was not done before; done by itself it shows early that a port is in use.
+func (s *Server) Listen() error {
 	var listeners []net.Listener
-	defer func() {
-		for _, l := range listeners {
-			_ = l.Close()
-		}
-	}()
 	if s.cfg.Addr != "none" {
 		l, err := net.Listen("tcp", s.cfg.Addr)
 		if err != nil {
@@ -169,11 +166,41 @@ func (s *Server) Run(ctx context.Context) error {
 	if s.cfg.Socket != "" {
 		l, err := listenUnix(s.cfg.Socket)
 		if err != nil {
+			for _, l := range listeners {
+				_ = l.Close()
+			}
 			return err
 		}
 		listeners = append(listeners, l)
 	}
-	return s.serve(ctx, listeners...)
+	s.listeners = listeners
+	return nil
+}
+
+// Addr returns the TCP address that Listen has opened, nil if there is none.
+func (s *Server) Addr() net.Addr {
+	for _, l := range s.listeners {
+		if a, ok := l.Addr().(*net.TCPAddr); ok {
+			return a
+		}
+	}
+	return nil
+}
+
+// Run serves until ctx ends, then stops within five seconds: streams end at once,
+// other requests may finish.
+func (s *Server) Run(ctx context.Context) error {
+	if s.listeners == nil {
+		if err := s.Listen(); err != nil {
+			return err
+		}
+	}
+	defer func() {
+		for _, l := range s.listeners {
+			_ = l.Close()
+		}
+	}()
+	return s.serve(ctx, s.listeners...)
 }
 
 // serve answers on listeners, which it closes.
