@@ -42,6 +42,7 @@ var causes = []cause{
 	causeOOMKill,
 	causeOOMD,
 	causeHeapOOM,
+	causeFailedStart,
 	causeMemoryLimit,
 	causeManagerDown,
 	causeHostReboot,
@@ -89,10 +90,13 @@ func (x *exam) sort(events []*culprit.Event) {
 
 // explain finds the last words of a run that ended.
 func (x *exam) explain(r *run) {
-	if r.exit == nil || r.words != nil {
+	if r.exit == nil && !r.failed || r.words != nil {
 		return
 	}
 	for _, c := range causes {
+		if r.exit == nil && c.verdict != causeFailedStart.verdict {
+			continue // it goes on: only what it says can tell why it does not serve
+		}
 		if w := c.match(x, r); w != nil {
 			if w.verdict == "" {
 				w.verdict = c.verdict

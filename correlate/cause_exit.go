@@ -36,11 +36,29 @@ var causeKilled = cause{culprit.VerdictKilled, func(x *exam, r *run) *lastWords 
 	}
 	w := &lastWords{evidence: []*culprit.Event{r.exit}, joined: joinByManager(r), entity: r.entity() + " died of " + f.signal,
 		terms: []culprit.Term{term("signal_only", 3, "ended by "+f.signal+", and no line says who sent it")}}
-	if f.signal == "SIGKILL" && !x.coverage.kernel(r.exitTime()) {
+	if c := x.sender(r); c != nil {
+		w.initiator = initiatorOf(c)
+		w.evidence = append(w.evidence, c)
+		w.terms = append(w.terms, term("initiator", 3, "a command that sends signals stands "+ago(r.exitTime().Sub(c.Time))+" before"))
+	} else if f.signal == "SIGKILL" && !x.coverage.kernel(r.exitTime()) {
 		w.missing = "the kernel's log"
 	}
 	return w
 }}
+
+// sentBefore is how long before the exit a command may stand that sent the signal.
+const sentBefore = 5 * time.Second
+
+// sender returns the logged command that sent a process its signal, nil if there
+// is none.
+func (x *exam) sender(r *run) *culprit.Event {
+	for _, c := range x.changes {
+		if c.Attrs.Get("manager") == "signal" && within(c.Time, r.exitTime(), sentBefore, orderAfter) && touches(c, r.service) {
+			return c
+		}
+	}
+	return nil
+}
 
 var causeExited = cause{culprit.VerdictExited, func(x *exam, r *run) *lastWords {
 	f := r.fate()

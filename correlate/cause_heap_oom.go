@@ -24,6 +24,8 @@ var causeHeapOOM = cause{culprit.VerdictHeapOOM, func(_ *exam, r *run) *lastWord
 // joinOf says how a program's own words belong to a run.
 func joinOf(e *culprit.Event, r *run) string {
 	switch {
+	case r.service.guessed[e.PID]:
+		return "time"
 	case e.PID > 1 && e.PID == r.pid:
 		return "pid"
 	case e.Unit != "" && e.Process != "systemd":

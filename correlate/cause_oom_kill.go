@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ var causeOOMKill = cause{culprit.VerdictOOMKill, func(x *exam, r *run) *lastWord
 			continue
 		}
 		how := x.victim(e, r)
-		if how == "" {
+		if how == "" || how == "unit" && !r.diedOf(e) {
 			continue
 		}
 		w := &lastWords{evidence: []*culprit.Event{e}, joined: how}
@@ -43,13 +44,66 @@ var causeOOMKill = cause{culprit.VerdictOOMKill, func(x *exam, r *run) *lastWord
 	// systemd counts the kills of a cgroup itself: without the kernel's line
 	// this says that the unit lost a process to it, not which one.
 	for _, s := range r.service.events {
-		if s.Kind == culprit.KindUnitOOMKill && within(s.Time, at, oomBefore, oomAfter) || s.Kind == culprit.KindOOMKilled && within(s.Time, at, oomBefore, oomAfter) {
+		if s.Kind == culprit.KindUnitOOMKill && within(s.Time, at, oomBefore, oomAfter) && !x.killedIn(r.service.name, s.Time) || s.Kind == culprit.KindOOMKilled && within(s.Time, at, oomBefore, oomAfter) {
 			return &lastWords{evidence: []*culprit.Event{s, r.exit}, joined: "unit",
 				terms: []culprit.Term{term("manager_saw_oom", 4, "the unit's cgroup counted a kill")}}
 		}
 	}
+	if w := x.managerOOM(r); w != nil {
+		return w
+	}
 	return nil
 }}
+
+// childGone is how soon a main process follows a child that was killed.
+const childGone = 3 * time.Second
+
+// diedOf reports whether the end of a run fits a kill in its unit that does not
+// name its process: it was a child's death if the main process is known to be
+// another one, unless systemd then ended all of the unit or it went at once.
+func (r *run) diedOf(e *culprit.Event) bool {
+	at := r.exitTime()
+	if within(e.Time, at, childGone, oomAfter) {
+		return true
+	}
+	for _, s := range r.service.events {
+		if s.Kind == culprit.KindFailedResult && s.Attrs.Get("result") == "oom-kill" && within(s.Time, at, childGone, childGone) {
+			return true
+		}
+	}
+	victim := int(e.Attrs.GetInt("victim_pid"))
+	return r.fate().signal == "SIGKILL" && (r.pid <= 1 || victim <= 1)
+}
+
+// killedIn reports whether the kernel's own line of a kill in a unit is there.
+func (x *exam) killedIn(unit string, at time.Time) bool {
+	return slices.ContainsFunc(x.oomKills, func(k *culprit.Event) bool { return victimUnit(k) == unit && within(k.Time, at, oomBefore, oomAfter) })
+}
+
+// managerOOM: systemd counted a kill in the unit of the manager that the program
+// runs under, and the program died of SIGKILL then. Where the kernel's own lines
+// are there, they say whom it was.
+func (x *exam) managerOOM(r *run) *lastWords {
+	if r.fate().signal != "SIGKILL" || r.order != nil {
+		return nil
+	}
+	at := r.exitTime()
+	for _, unit := range x.services.list {
+		if unit.manager != "systemd" || !r.service.under(unit.name) {
+			continue
+		}
+		if x.killedIn(unit.name, at) {
+			return nil
+		}
+		for _, s := range unit.events {
+			if s.Kind == culprit.KindUnitOOMKill && within(s.Time, at, childGone, oomAfter) {
+				return &lastWords{evidence: []*culprit.Event{s, r.exit}, joined: "time", entity: r.entity(),
+					terms: []culprit.Term{term("manager_saw_oom", 4, "systemd counted a kill in "+unit.name+".service, which it runs under"), term("died_then", 2, "and it died of SIGKILL in the same seconds")}}
+			}
+		}
+	}
+	return nil
+}
 
 // victim says how a kill line names the process of a run, "" if it does not.
 func (x *exam) victim(e *culprit.Event, r *run) string {

@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"slices"
 	"time"
 
 	"culprit"
@@ -56,25 +57,94 @@ var causeOwnWords = cause{culprit.VerdictUncaughtException, func(_ *exam, r *run
 	if f.clean || f.signal != "" && f.signal != "SIGABRT" && f.signal != "SIGTRAP" && f.signal != "SIGILL" && f.signal != "SIGINT" {
 		return nil
 	}
+	return r.ownWords(func(e *culprit.Event) (ok, byTime bool) {
+		if !e.Time.IsZero() && !within(e.Time, r.exitTime(), wordsBefore, wordsAfter) {
+			return false, false
+		}
+		if e.Kind != culprit.KindException || e.Attrs.Get("fatal") == "true" || r.ready == nil {
+			return true, false
+		}
+		// An error that was logged while the process served ends it only if it never did otherwise.
+		return r.onlyWith(e), true
+	})
+}}
+
+// causeFailedStart: a run that never served although it should have. What it said
+// about its start explains that, however it ended: some outlive their error
+// (PM2's container of an ES module), some are stopped by people who look at them.
+var causeFailedStart = cause{culprit.VerdictStartupError, func(_ *exam, r *run) *lastWords {
+	if !r.failed || r.exit != nil && !r.fate().clean {
+		return nil
+	}
+	return r.ownWords(func(e *culprit.Event) (ok, byTime bool) {
+		if !failsAtStart(wordVerdicts[e.Kind]) || !e.Time.IsZero() && e.Time.Before(r.began().Add(-wordsAfter)) {
+			return false, false
+		}
+		return true, e.Attrs.Get("placed") == "true"
+	})
+}}
+
+// exceptionBefore is how close to the exit an exception stands that ended the
+// process without the runtime's own report (a handler, PM2's container).
+const exceptionBefore = 2 * time.Second
+
+// onlyWith reports whether an exception stands at the end of a run and nowhere
+// else: what an application logs again and again is its daily bread.
+func (r *run) onlyWith(e *culprit.Event) bool {
+	text := firstLine(e.Message, 200)
+	same := func(o *culprit.Event) bool { return o.Kind == e.Kind && firstLine(o.Message, 200) == text }
+	ends := 0
+	for _, o := range r.service.runs {
+		if o.exit != nil && !o.fate().clean && o.fate().signal == "" {
+			ends++
+		}
+	}
+	if e.Time.IsZero() {
+		n := 0
+		for _, o := range r.service.untimed {
+			if same(o) {
+				n++
+			}
+		}
+		return n <= ends
+	}
+	if !within(e.Time, r.exitTime(), exceptionBefore, exceptionBefore) {
+		return false
+	}
+	for _, o := range r.service.events {
+		if same(o) && !slices.ContainsFunc(r.service.runs, func(q *run) bool {
+			return q.exit != nil && within(o.Time, q.exitTime(), exceptionBefore, exceptionBefore)
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// ownWords finds the most specific of the last words that may be meant, the
+// latest of those.
+func (r *run) ownWords(may func(e *culprit.Event) (ok, byTime bool)) *lastWords {
 	var best *culprit.Event
+	nearby := false
 	for i := len(r.said) - 1; i >= 0; i-- {
 		e := r.said[i]
-		if !lastWord(e.Kind) || !e.Time.IsZero() && !within(e.Time, r.exitTime(), wordsBefore, wordsAfter) {
+		if !lastWord(e.Kind) || best != nil && specific(e.Kind) <= specific(best.Kind) {
 			continue
 		}
-		fatal, told := e.Attrs.Lookup("fatal")
-		isFatal := told && fatal.String() == "true"
-		if e.Kind == culprit.KindException && !isFatal && r.ready != nil {
-			continue // an error that was logged while the process served
-		}
-		if best == nil || specific(e.Kind) > specific(best.Kind) {
-			best = e
+		if ok, byTime := may(e); ok {
+			best, nearby = e, byTime
 		}
 	}
 	if best == nil {
 		return nil
 	}
-	w := &lastWords{verdict: wordVerdicts[best.Kind], evidence: []*culprit.Event{best, r.exit}, joined: joinOf(best, r)}
+	w := &lastWords{verdict: wordVerdicts[best.Kind], evidence: []*culprit.Event{best}, joined: joinOf(best, r)}
+	if r.exit != nil {
+		w.evidence = append(w.evidence, r.exit)
+	}
+	if nearby {
+		w.joined = "time"
+	}
 	switch code := best.Attrs.Get("error_code"); {
 	case w.verdict == culprit.VerdictDependencyRefused && (code == "ETIMEDOUT" || code == "ESOCKETTIMEDOUT"):
 		w.verdict = culprit.VerdictDependencyTimeout
@@ -84,7 +154,11 @@ var causeOwnWords = cause{culprit.VerdictUncaughtException, func(_ *exam, r *run
 	if m := best.Attrs.Get("module"); m != "" {
 		w.entity = r.service.name + ": " + m
 	}
-	w.terms = append(w.terms, term("last_words", 4, "the last thing that the process said before it ended"),
-		term("same_"+w.joined, 3, "written by the process that ended (joined by "+w.joined+")"))
+	w.terms = append(w.terms, term("last_words", 4, "the last thing that the process said before it ended"))
+	if nearby {
+		w.terms = append(w.terms, term("same_time", 1, "nothing but the time joins it to the exit"))
+	} else {
+		w.terms = append(w.terms, term("same_"+w.joined, 3, "written by the process that ended (joined by "+w.joined+")"))
+	}
 	return w
-}}
+}

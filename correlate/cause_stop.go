@@ -22,7 +22,7 @@ var causeManagerDown = cause{culprit.VerdictRestartUnexplained, func(x *exam, r 
 	}
 	at := r.order.Time
 	for _, unit := range x.services.list {
-		if unit.manager != "systemd" || unit == r.service || !managerUnit(unit.name) || r.service.unit != "" && r.service.unit != unit.name || !strings.HasPrefix(unit.name, r.service.manager) {
+		if unit.manager != "systemd" || unit == r.service || !r.service.under(unit.name) {
 			continue
 		}
 		for _, e := range unit.events {
@@ -88,10 +88,7 @@ var causeOrderedStop = cause{culprit.VerdictRestartUnexplained, func(x *exam, r 
 func (x *exam) order(v *service, at time.Time) *culprit.Event {
 	var best *culprit.Event
 	for _, c := range x.changes {
-		if !within(c.Time, at, orderBefore, orderAfter) || !touches(c, v) {
-			continue
-		}
-		if c.Kind == culprit.KindCron && !strings.Contains(c.Message, v.name) {
+		if !within(c.Time, at, orderBefore, orderAfter) || !acts(c) || !touches(c, v) {
 			continue
 		}
 		if best == nil || c.Time.After(best.Time) || c.Kind == culprit.KindDeploy && best.Kind != culprit.KindDeploy {
@@ -101,17 +98,118 @@ func (x *exam) order(v *service, at time.Time) *culprit.Event {
 	return best
 }
 
+// stopping are the actions of managers that end a process, or may.
+var stopping = map[string]bool{
+	"restart": true, "stop": true, "reload": true, "try-restart": true, "reload-or-restart": true, "force-reload": true, "condrestart": true, "kill": true, "isolate": true,
+	"disable": true, "mask": true, "delete": true, "del": true, "update": true, "shutdown": true, "down": true, "up": true, "rm": true, "remove": true, "signal": true,
+	"startOrRestart": true, "startOrReload": true, "gracefulReload": true, "deploy": true, "resurrect": true, "restarted": true, "stopped": true, "reloaded": true,
+	"pkill": true, "killall": true, "reboot": true, "poweroff": true, "halt": true,
+}
+
+// working finds a command without a manager that may end a process as part of
+// its work: a script, a deployment, an installation.
+var working = regexp.MustCompile(`(?i)deploy|release|rollback|restart|upgrade|update|install|migrat|build|git[ -](?:pull|checkout|reset|merge)|npm (?:ci|i|run)\b|rsync|\.sh\b|make\b|ansible`)
+
+// acts reports whether a change may have ended a process. Whoever asks for a
+// status or reads a log orders nothing.
+func acts(c *culprit.Event) bool {
+	if c.Kind != culprit.KindCommand && c.Kind != culprit.KindCron {
+		return true
+	}
+	if a := c.Attrs.Get("action"); a != "" {
+		return stopping[a]
+	}
+	return working.MatchString(c.Attrs.Get("command"))
+}
+
+// looking are programs that only show something.
+var looking = map[string]bool{
+	"journalctl": true, "tail": true, "less": true, "more": true, "cat": true, "head": true, "grep": true, "zgrep": true, "ls": true, "ss": true, "netstat": true, "lsof": true,
+	"ps": true, "top": true, "htop": true, "df": true, "du": true, "free": true, "dmesg": true, "stat": true, "find": true, "whoami": true, "id": true,
+}
+
+// looks reports whether a command shows something and changes nothing.
+func looks(c *culprit.Event) bool {
+	if c.Kind != culprit.KindCommand && c.Kind != culprit.KindCron {
+		return false
+	}
+	switch c.Attrs.Get("action") {
+	case "":
+	case "status", "show", "cat", "is-active", "is-enabled", "is-failed", "list-units", "list-unit-files", "list-timers", "list-dependencies", "list", "ls", "logs", "log", "tail", "ps",
+		"inspect", "info", "describe", "monit", "jlist", "prettylist", "avail", "pid", "images", "stats", "top", "events", "version", "port", "env":
+		return true
+	default:
+		return false
+	}
+	name, _, _ := strings.Cut(strings.TrimSpace(c.Attrs.Get("command")), " ")
+	return looking[name[strings.LastIndexByte(name, '/')+1:]]
+}
+
+// ordered reports whether what a command orders a manager to do is about a
+// service: it is among the targets, all are, or the manager itself is.
+func ordered(c *culprit.Event, v *service) bool {
+	if c.Attrs.Get("manager") == "host" {
+		return true
+	}
+	targets := []string{c.Attrs.Get("target")}
+	if l, ok := c.Attrs.Lookup("targets"); ok {
+		targets = l.List()
+	}
+	own := strings.HasPrefix(v.manager, c.Attrs.Get("manager"))
+	if targets[0] == "" {
+		return own && v.manager != "systemd" && v.manager != "" // supervisorctl reload, pm2 kill
+	}
+	for _, t := range targets {
+		t = unitName(t)
+		group, program, both := strings.Cut(t, ":")
+		switch {
+		case sameService(t, v), both && (sameService(program, v) || program == "*" && sameService(group, v)):
+			return true
+		case own && t == "all" && v.manager != "systemd":
+			return true
+		case v.manager != "systemd" && v.under(t), c.Attrs.Get("manager") == "signal" && v.ran(t):
+			return true
+		case c.Attrs.Get("manager") == "pm2" && v.number != "" && t == v.number:
+			return true
+		}
+	}
+	return false
+}
+
+// under reports whether a unit is that of the service's manager.
+func (v *service) under(unit string) bool {
+	if v.manager == "" || v.manager == "systemd" || !managerUnit(unit) {
+		return false
+	}
+	return v.unit == unit || (v.unit == "" || v.unit == v.name) && strings.HasPrefix(unit, v.manager)
+}
+
+// ran reports whether a process was one of the service's.
+func (v *service) ran(pid string) bool {
+	for _, r := range v.runs {
+		if r.pid > 1 && itoa(r.pid) == pid {
+			return true
+		}
+	}
+	return false
+}
+
 // touches reports whether a change is about a service: it names it, one of its
 // paths, or an instance's template.
 func touches(c *culprit.Event, v *service) bool {
+	if c.Kind == culprit.KindCommand || c.Kind == culprit.KindCron {
+		if looks(c) {
+			return false
+		}
+		if c.Attrs.Get("action") != "" {
+			return ordered(c, v)
+		}
+	}
 	if s := c.Attrs.Get("service"); s != "" {
 		return sameService(s, v)
 	}
 	if c.Service != "" && sameService(c.Service, v) {
 		return true
-	}
-	if u := c.Attrs.Get("target"); u != "" {
-		return sameService(unitName(u), v)
 	}
 	if c.Kind == culprit.KindPackageChange {
 		return strings.Contains(c.Message, "nodejs") || strings.Contains(c.Message, v.name)

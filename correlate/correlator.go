@@ -31,7 +31,8 @@ type Correlator struct {
 type sourceCover struct {
 	source      string
 	first, last time.Time
-	system      bool // the kernel's or pid 1's entries stand in it
+	kernel      bool // the kernel's messages stand in it
+	others      bool // and those of others
 }
 
 // New returns a correlator for one machine.
@@ -60,8 +61,10 @@ func (c *Correlator) Add(r *culprit.Record) {
 				c.newest = r.Time
 			}
 		}
-		if !s.system && (r.Process == "kernel" || r.Process == "systemd") {
-			s.system = true
+		if r.Process == "kernel" {
+			s.kernel = true
+		} else {
+			s.others = true
 		}
 	}
 	switch {
@@ -117,6 +120,14 @@ func (c *Correlator) keep(r *culprit.Record) {
 	c.events = append(c.events, culprit.NewEvent(r))
 }
 
+// HasKernel says that a source holds the kernel's messages although none was
+// among the records: a quiet kernel, of a journal that is read for an hour.
+func (c *Correlator) HasKernel(source string) {
+	if s := c.cover[source]; s != nil {
+		s.kernel = true
+	}
+}
+
 // AddGap takes a stretch for which evidence is missing.
 func (c *Correlator) AddGap(g culprit.Gap) { c.gaps = append(c.gaps, g) }
 
@@ -145,7 +156,10 @@ func (c *Correlator) Report(now time.Time) *culprit.Report {
 	a.exam = &exam{services: a.services, coverage: a.coverage}
 	a.exam.sort(events)
 	for _, s := range c.cover {
-		if s.system {
+		switch {
+		case s.kernel && !s.others: // a log of the kernel alone is complete up to when it was copied
+			a.coverage.kernelSpans = append(a.coverage.kernelSpans, span{s.first, c.newest})
+		case s.kernel:
 			a.coverage.kernelSpans = append(a.coverage.kernelSpans, span{s.first, s.last})
 		}
 	}

@@ -1,7 +1,9 @@
 package correlate
 
 import (
+	"math"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -31,13 +33,16 @@ func (v *service) downtimes(l *lane, single bool) []*downtime {
 	var d *downtime
 	for i, r := range v.runs {
 		if r.exit == nil {
-			if d != nil {
+			if d != nil && v.stuck(r, i, l, single) {
+				r.failed = true
+				d.ended = append(d.ended, r)
+			} else if d != nil {
 				d.to, d.back = r.servedFrom(), r
 				d = nil
 			}
 			continue
 		}
-		if d != nil && v.servedBetween(r, d.last().exitTime(), l, single) {
+		if d != nil && v.servedBetween(r, d.last().mark(), l, single) {
 			d.to, d.back = r.servedFrom(), r
 			d = nil
 		}
@@ -45,9 +50,33 @@ func (v *service) downtimes(l *lane, single bool) []*downtime {
 			d = &downtime{service: v, from: r.end()}
 			all = append(all, d)
 		}
-		d.ended = append(d.ended, v.runs[i])
+		r.failed = len(d.ended) > 0
+		d.ended = append(d.ended, r)
+	}
+	for _, d := range all {
+		d.alignFailed()
 	}
 	return all
+}
+
+// stuck reports whether a run that goes on does not serve: it never said that it
+// listens, and where it should have answered, requests failed and none was
+// answered up to the next run or the end of the logs.
+func (v *service) stuck(r *run, i int, l *lane, single bool) bool {
+	from := r.began()
+	if r.ready != nil && r.ready.Kind == culprit.KindAppStarted || from.IsZero() {
+		return false
+	}
+	until := int64(math.MaxInt64)
+	if i+1 < len(v.runs) {
+		until = v.runs[i+1].began().Unix()
+	}
+	if l.answeredWell(v, single, from.Unix()+1, until) {
+		return false
+	}
+	k := sort.Search(len(l.failed), func(k int) bool { return l.failed[k].at > from.Add(stallBefore).UnixNano() })
+	return k < len(l.failed) && l.failed[k].at/1e9 < until || slices.ContainsFunc(r.said, func(e *culprit.Event) bool { return failsAtStart(wordVerdicts[e.Kind]) }) ||
+		len(v.spare) > 0 && len(l.failed) > 0 && l.failed[len(l.failed)-1].at > from.Add(2*time.Second).UnixNano()
 }
 
 func (d *downtime) last() *run { return d.ended[len(d.ended)-1] }
@@ -271,16 +300,16 @@ func (c *analysis) fromExit(f *finding, byConfig bool) {
 	switch {
 	case last.gaveUp != nil:
 		f.keeps = "gave_up"
-	case len(d.ended) > 1:
+	case slices.ContainsFunc(d.ended[1:], func(r *run) bool { return r.words != nil }):
 		f.keeps = "still_broken"
-	case last.order != nil && last.restart == nil && (d.back == nil || d.back.start != nil && d.back.start.Time.Sub(last.exitTime()) > 5*time.Second):
+	case last.order != nil && last.restart == nil && (d.back == nil || d.back.start != nil && d.back.start.Time.Sub(last.mark()) > 5*time.Second):
 		f.keeps = "not_started"
 	}
 	f.verdict = f.words.verdict
 	if f.words.missing != "" {
 		f.missing = f.words.missing
 		f.verdict = culprit.VerdictInconclusive
-		f.knownTo = f.words.entity + " at " + clockTime(f.run.exitTime()) + "; " + f.missing + " could not be read"
+		f.knownTo = f.words.entity + " at " + clockTime(f.run.mark()) + "; " + f.missing + " could not be read"
 		f.remedy = remedyFor(f.missing, f.service)
 	} else if !byConfig {
 		f.words.terms = append(f.words.terms, term("address_by_time", -2, "no record says that "+f.service.name+" serves this upstream; it is the only one that ended then"))
@@ -302,10 +331,10 @@ func majority(ended []*run, until time.Time) *run {
 		}
 		end := until
 		if i+1 < len(ended) {
-			end = ended[i+1].exitTime()
+			end = ended[i+1].began()
 		}
 		v := r.words.verdict
-		total[v] += max(end.Sub(r.exitTime()), 0) + 1
+		total[v] += max(end.Sub(r.began()), 0) + 1
 		if first[v] == nil {
 			first[v] = r
 		}

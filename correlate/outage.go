@@ -119,7 +119,7 @@ func (t *traffic) lanes() []*lane {
 	served := map[int]bool{}
 	for _, ei := range order {
 		e := &t.errors[ei]
-		best := -1
+		best, early := -1, -1
 		for _, h := range byKey[e.key] {
 			q := &t.requests[h]
 			d := (q.at - e.at) / int64(time.Second)
@@ -137,8 +137,15 @@ func (t *traffic) lanes() []*lane {
 				}
 				continue
 			}
+			if q.at/1e9 < e.at/1e9 { // nginx writes it last: only if there is no other
+				early = int(h)
+				continue
+			}
 			best = int(h)
 			break
+		}
+		if best == -1 {
+			best = early
 		}
 		if best <= -2 {
 			best = -2 - best

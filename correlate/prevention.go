@@ -44,7 +44,7 @@ func (c *analysis) prevention(f *finding) []culprit.Prevention {
 			add("Check the configuration before the old process is stopped", "", firstLine(f.words.decisive().Message, 120))
 		case culprit.VerdictPlannedRestart, culprit.VerdictRestartUnexplained:
 			if v == culprit.VerdictRestartUnexplained {
-				add("Log who restarts services", "sudo apt-get install sudo && echo 'Defaults use_pty, log_output' | sudo tee /etc/sudoers.d/log", "no record names who ordered the stop")
+				add("Log who restarts services", auditCommand(s), "no record names who ordered the stop")
 			}
 		case culprit.VerdictUncaughtException:
 			d := f.words.decisive()
@@ -54,6 +54,9 @@ func (c *analysis) prevention(f *finding) []culprit.Prevention {
 			}
 			add("Fix the error at "+orUnknown(where), "", firstLine(d.Message, 120))
 		case culprit.VerdictKilled:
+			if f.words.initiator != "" {
+				break
+			}
 			add("Find who sends the signal", "sudo auditctl -a always,exit -F arch=b64 -S kill -k who-kills", "no record says who sent it")
 		case culprit.VerdictDependencyRefused:
 			add("Let "+s.name+" wait and retry instead of ending when "+dependencyName(f.words.decisive())+" is away", "", "it ended on the first refused connection")
@@ -72,6 +75,18 @@ func (c *analysis) prevention(f *finding) []culprit.Prevention {
 		}
 	}
 	return out
+}
+
+// auditCommand lets the kernel's audit log note who calls the program that
+// orders a manager to stop something.
+func auditCommand(s *service) string {
+	switch s.manager {
+	case "systemd":
+		return "sudo auditctl -w /usr/bin/systemctl -p x -k who-restarts"
+	case "supervisor":
+		return "sudo auditctl -w /usr/bin/supervisorctl -p x -k who-restarts"
+	}
+	return ""
 }
 
 func nameOf(s *service) string {

@@ -18,7 +18,8 @@ type run struct {
 	restart *culprit.Event // after this run its manager scheduled the next
 	pid     int
 	said    []*culprit.Event // its own words, in order
-	words   *lastWords       // what ended it; set for runs that ended
+	words   *lastWords       // what ended it, or keeps it from serving
+	failed  bool             // it never served between two instants at which the service should have
 }
 
 // how a run ended, as its manager saw it.
@@ -38,6 +39,28 @@ func (r *run) end() time.Time {
 		return r.order.Time
 	}
 	return r.exit.Time
+}
+
+// began is when a run was started, or when it ended if that is all that is known.
+func (r *run) began() time.Time {
+	switch {
+	case r.start != nil:
+		return r.start.Time
+	case r.exit != nil:
+		return r.exit.Time
+	case len(r.said) > 0:
+		return r.said[0].Time
+	}
+	return time.Time{}
+}
+
+// mark is the instant of a run's end; of one that goes on and does not serve,
+// its beginning.
+func (r *run) mark() time.Time {
+	if r.exit != nil {
+		return r.exit.Time
+	}
+	return r.began()
 }
 
 // fate reads the exit.
@@ -179,6 +202,9 @@ func (v *service) trace() {
 				target = begin(nil)
 				r = target
 			}
+			if p := v.justEnded(target, e); p != nil {
+				target = p
+			}
 			if target.pid == 0 && e.PID > 1 {
 				target.pid = e.PID
 			}
@@ -186,6 +212,21 @@ func (v *service) trace() {
 		}
 	}
 	v.alignUntimed()
+}
+
+// justEnded returns the run before r that a last word without a pid belongs to:
+// logs of whole seconds don't tell whether it stands before the exit or behind
+// the next start. A run that failed and said nothing yet has it.
+func (v *service) justEnded(r *run, e *culprit.Event) *run {
+	if e.PID > 1 || !lastWord(e.Kind) || e.Time.Nanosecond() != 0 || len(v.runs) < 2 || v.runs[len(v.runs)-1] != r || r.exit != nil {
+		return nil
+	}
+	p := v.runs[len(v.runs)-2]
+	if p.exit == nil || !p.exit.Time.Truncate(time.Second).Equal(e.Time) || p.fate().clean || p.fate().signal != "" ||
+		slices.ContainsFunc(p.said, func(o *culprit.Event) bool { return lastWord(o.Kind) && within(o.Time, e.Time, wordsBefore, 0) }) {
+		return nil
+	}
+	return p
 }
 
 func (v *service) runOf(pid int) *run {
@@ -220,12 +261,39 @@ func (v *service) alignUntimed() {
 			silent = append(silent, r)
 		}
 	}
-	for i, j := len(words)-1, len(silent)-1; i >= 0 && j >= 0; i, j = i-1, j-1 {
-		e := *words[i] // the place in time is this run's, never an invented instant
-		if s := silent[j].start; s != nil {
-			e.NotBefore = s.Time
+	i := len(words) - 1
+	for j := len(silent) - 1; i >= 0 && j >= 0; i, j = i-1, j-1 {
+		silent[j].heard(words[i])
+	}
+	v.spare = words[:i+1]
+}
+
+// heard gives a run a word of a file without times: its place in time is the
+// run's, never an invented instant.
+func (r *run) heard(word *culprit.Event) {
+	e := *word
+	if r.start != nil {
+		e.NotBefore = r.start.Time
+	}
+	if r.exit != nil {
+		e.NotAfter = r.exit.Time
+	}
+	r.said = append(r.said, &e)
+}
+
+// alignFailed gives what is left of such words to the runs that are still there,
+// or were ended on order, and never served: a process may outlive an error that
+// kept it from listening.
+func (d *downtime) alignFailed() {
+	v := d.service
+	for i := len(d.ended) - 1; i >= 1 && len(v.spare) > 0; i-- {
+		r := d.ended[i]
+		last := v.spare[len(v.spare)-1]
+		if !r.failed || r.fate().signal != "" || !failsAtStart(wordVerdicts[last.Kind]) || slices.ContainsFunc(r.said, func(e *culprit.Event) bool { return lastWord(e.Kind) }) {
+			continue
 		}
-		e.NotAfter = silent[j].exit.Time
-		silent[j].said = append(silent[j].said, &e)
+		r.heard(last)
+		r.said[len(r.said)-1].Attrs.AddBool("placed", true)
+		v.spare = v.spare[:len(v.spare)-1]
 	}
 }

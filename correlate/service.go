@@ -15,13 +15,16 @@ type service struct {
 	name    string
 	manager string             // systemd, supervisor, pm2, docker, ""
 	unit    string             // the unit that it is or runs under
+	number  string             // PM2's, by which people name it too
 	conf    *culprit.Service   // of the manager that the logs show, see settle
 	confs   []*culprit.Service // all of this name: a unit may have been left behind by a move to supervisor
 	events  []*culprit.Event   // with a time
 	untimed []*culprit.Event   // of files without times, in order of their lines
+	spare   []*culprit.Event   // of untimed, last words that no exit was found for
 	listens []listening
 	runs    []*run
 	pids    map[int]bool
+	guessed map[int]bool // of pids, those that are joined by time only
 }
 
 // A listening says that a service was seen to listen.
@@ -76,7 +79,7 @@ func (s *services) get(name string) *service {
 	if v := s.byName[name]; v != nil {
 		return v
 	}
-	v := &service{name: name, pids: map[int]bool{}}
+	v := &service{name: name, pids: map[int]bool{}, guessed: map[int]bool{}}
 	s.byName[name] = v
 	s.list = append(s.list, v)
 	if p := plainName(name); s.plain[p] == nil {
@@ -229,6 +232,7 @@ func (s *services) load(events []*culprit.Event) {
 			s.learnPID(e.PID, e.Time, s.of(e))
 		}
 	}
+	s.joinProcesses(events)
 	for _, e := range events {
 		if e.Kind == culprit.KindOOMKill || e.Kind == culprit.KindSegfault {
 			continue // joined by words.go
@@ -238,6 +242,9 @@ func (s *services) load(events []*culprit.Event) {
 			continue
 		}
 		e.Service = v.name
+		if v.manager == "pm2" && v.number == "" {
+			v.number = e.Attrs.Get("app_id")
+		}
 		if nodeKind(e.Kind) && e.PID > 1 {
 			s.learnPID(e.PID, e.Time, v)
 		}

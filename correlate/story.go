@@ -351,7 +351,7 @@ func (t *teller) chain() {
 		if n > 1 {
 			text += ", " + itoa(n) + " times"
 		}
-		step(f.run.exitTime(), string(f.words.verdict), f.words.entity, text, "failure", f.words.evidence...)
+		step(f.run.mark(), string(f.words.verdict), f.words.entity, text, "failure", f.words.evidence...)
 	}
 	if d != nil {
 		if g := d.last().gaveUp; g != nil {
@@ -367,7 +367,11 @@ func (t *teller) chain() {
 				text += " (pid " + itoa(d.back.pid) + ")"
 			}
 		}
-		step(d.to, "recovery", inc.Service, text, "recovery")
+		at := d.to
+		if (d.back.ready == nil || d.back.ready.Kind != culprit.KindAppStarted) && f.outage.end.After(at) {
+			at = f.outage.end // a manager counts it as running before it listens
+		}
+		step(at, "recovery", inc.Service, text, "recovery")
 	}
 	slices.SortStableFunc(inc.Chain, func(a, b culprit.ChainLink) int {
 		return cmp.Compare(chainOrder(a.Role), chainOrder(b.Role))
@@ -552,6 +556,9 @@ func title(f *finding) string {
 	case culprit.VerdictExited:
 		return name + " left by itself and said nothing"
 	case culprit.VerdictKilled:
+		if w.initiator != "" {
+			return name + " was killed by " + w.initiator
+		}
 		return name + " was killed by a signal: no record says who sent it"
 	case culprit.VerdictDependencyRefused:
 		return name + " cannot work: " + dependencyName(d) + " refuses connections"
