@@ -33,6 +33,10 @@ type live struct {
 	tell   func(change string, inc *culprit.Incident) // after it was stored
 	gaps   *gapFile
 
+	// What was there at the start: whether files are being read that are far
+	// behind, and whether anything is.
+	backlog, behind func() bool
+
 	changed chan struct{} // records came since the last report
 	pacing  pacing
 
@@ -60,7 +64,7 @@ const idleWriter = 10 * time.Minute
 func newLive(s *store.Store, topo culprit.Topology, window time.Duration) *live {
 	l := &live{
 		store: s, log: slog.New(slog.DiscardHandler), window: window, now: time.Now, after: time.After,
-		own: func(*culprit.Record) bool { return false }, tell: func(string, *culprit.Incident) {},
+		own: func(*culprit.Record) bool { return false }, tell: func(string, *culprit.Incident) {}, backlog: func() bool { return false }, behind: func() bool { return false },
 		changed: make(chan struct{}, 1), writers: map[string]*streamWriter{}, seen: map[string]int64{},
 		told: map[string]*told{}, seqs: map[evidenceKey]int64{},
 	}

@@ -42,8 +42,7 @@ type told struct {
 // pacing says when reports and the like are due.
 type pacing struct {
 	forgotten time.Time
-	caughtUp  func() bool // all that was there when the service began has been read
-	horizon   time.Time   // what lies before it is told for good
+	horizon   time.Time // what lies before it is told for good
 }
 
 // load takes over the incidents that were told before a restart.
@@ -71,7 +70,7 @@ const holdOff = 15 * time.Second
 // run tells incidents until ctx ends: when records have come, and when the quiet
 // that ends an incident is over. The last report is made after the last commit.
 func (l *live) run(ctx context.Context) error {
-	for begun := time.Now(); l.pacing.caughtUp != nil && !l.pacing.caughtUp() && time.Since(begun) < holdOff; {
+	for begun := time.Now(); l.behind() && time.Since(begun) < holdOff; {
 		select {
 		case <-ctx.Done():
 			return nil
@@ -303,7 +302,7 @@ var errFound = errors.New("found")
 // forget drops what lies before the window, once all that was there at the start
 // has been read. Incidents that begin before it are told for good.
 func (l *live) forget(now time.Time) {
-	if now.Sub(l.pacing.forgotten) < forgetEvery || l.pacing.caughtUp != nil && !l.pacing.caughtUp() {
+	if now.Sub(l.pacing.forgotten) < forgetEvery || l.backlog() {
 		return
 	}
 	l.pacing.forgotten = now

@@ -33,11 +33,12 @@ type machine struct {
 	sum  uint64        // of the files that the topology was read from
 }
 
-func newMachine(cfg *config.Config) *machine {
-	m := &machine{cfg: cfg}
-	m.topo, m.gaps = m.read()
-	m.sum = fingerprint(&m.topo)
-	return m
+// load reads the topology for the first time.
+func (m *machine) load() {
+	topo, gaps := m.read()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.topo, m.gaps, m.sum = topo, gaps, fingerprint(&topo)
 }
 
 // read reads the topology.

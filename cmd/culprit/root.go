@@ -40,6 +40,8 @@ func newRootCommand() *cobra.Command {
 		newParseCommand(f),
 		newEvalCommand(f),
 		newReportCommand(f),
+		newImportCommand(f),
+		newSearchCommand(f),
 		newServeCommand(f),
 	)
 	return root
