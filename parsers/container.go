@@ -10,9 +10,12 @@ import (
 var containerFormats = []*format{
 	{name: "docker_json", first: "{", transport: true, peel: peelDockerJSON},
 	{name: "cri", first: "12", transport: true, peel: peelCRI},
+	{name: "heroku", first: "12", transport: true, peel: peelHeroku},
 	{name: "stamped", first: " 0123456789", transport: true, peel: peelStamped},
 	{name: "kubectl_prefix", first: "[", transport: true, peel: peelKubectl},
+	{name: "pm2_bus", first: "P", transport: true, peel: peelPM2Bus},
 	{name: "prefixed", transport: true, peel: peelPrefixed},
+	{name: "quoted", first: ">", transport: true, peel: peelQuoted},
 }
 
 // peelDockerJSON takes a line of Docker's json-file driver:
@@ -208,11 +211,54 @@ func peelStamped(c *clock, line []byte, e *Envelope) bool {
 			n = 2 // some dumps leave the zone out and the space before it in
 		}
 		e.Body = rest[n:]
+	case s.n == 19 && b[4] == '-' && b[10] == ' ' && (len(rest) == 0 || rest[0] == ' ' && ownLine(c, rest[1:])):
+		e.Body = trimSpace(rest)
 	default:
 		return false
 	}
 	e.Time, e.TimeText, e.Zoned = s.t, text(b[:s.n]), s.zoned
 	return true
+}
+
+// ownLine reports whether what follows a date and a time is a line that another
+// program began in its own way: Docker Desktop puts "2026-11-22 10:00:00 " before
+// whatever a container prints, as loggers do before their messages.
+func ownLine(c *clock, b []byte) bool {
+	if len(b) == 0 {
+		return true
+	}
+	switch b[0] {
+	case ' ', '\t', '}':
+		return true
+	case '{':
+		return len(b) > 2 && b[1] == '"'
+	case '<':
+		return bytes.HasPrefix(b, []byte("<--- "))
+	case '>':
+		return len(b) > 2 && b[1] == ' '
+	case '(':
+		return bytes.HasPrefix(b, []byte("(node:")) || bytes.HasPrefix(b, []byte("(Use `node --"))
+	case '[':
+		n := digitsLen(b[1:])
+		return n > 0 && bytes.HasPrefix(b[1+n:], []byte(":0x")) // V8's last collections
+	case 'n':
+		return bytes.HasPrefix(b, []byte("nginx: [")) || bytes.HasPrefix(b, []byte("npm ")) || sourceLine(text(b))
+	case 'F':
+		return bytes.HasPrefix(b, []byte("FATAL ERROR: "))
+	case 'R':
+		return bytes.HasPrefix(b, []byte("Require stack:"))
+	case 'N':
+		return nodeTrailer(text(b))
+	}
+	if i := bytes.Index(b[:min(len(b), 200)], []byte(" - ")); i > 0 && bytes.IndexByte(b[:i], ' ') < 0 && bytes.Contains(b[i:], []byte(` [`)) && bytes.Contains(b[i:], []byte(`] "`)) {
+		return true // an access log
+	}
+	if b[0]-'0' <= 9 || isLetter(b[0]) && b[0] < 'a' {
+		if s := c.scan(b); s.n >= 19 && s.clock {
+			return true
+		}
+	}
+	return sourceLine(text(b))
 }
 
 // nanoseconds reports whether a time has a fraction of 7 to 9 digits.
@@ -245,11 +291,14 @@ func peelKubectl(_ *clock, line []byte, e *Envelope) bool {
 //	api-1      | text
 //	10:00:01 web.1   | text
 //	0|shop-api | text
+//
+// A time of day before the name stays text: it has no date.
 func peelPrefixed(_ *clock, line []byte, e *Envelope) bool {
 	b := line
+	var at []byte
 	if len(b) > 10 && b[2] == ':' && b[8] == ' ' {
 		if _, ok := clockDigits(b); ok {
-			b = b[9:]
+			at, b = b[:8], b[9:]
 		}
 	}
 	i := 0
@@ -277,6 +326,78 @@ func peelPrefixed(_ *clock, line []byte, e *Envelope) bool {
 	if len(name) > 0 {
 		e.Prefix = text(name)
 	}
+	if at != nil && e.TimeText == "" {
+		e.TimeText = text(at)
+	}
 	e.Body = trimSpace(b[i+1:])
+	return true
+}
+
+// peelHeroku takes what Heroku's log drain puts before a dyno's line:
+//
+//	2026-11-22T10:00:00.123456+00:00 app[web.1]: text
+func peelHeroku(c *clock, line []byte, e *Envelope) bool {
+	if len(line) < 40 || line[10] != 'T' {
+		return false
+	}
+	i := bytes.IndexByte(line[:40], ' ')
+	if i < 25 {
+		return false
+	}
+	rest := line[i+1:]
+	switch {
+	case bytes.HasPrefix(rest, []byte("app[")):
+	case bytes.HasPrefix(rest, []byte("heroku[")) && !bytes.HasPrefix(rest, []byte("heroku[router]")): // its access log
+	default:
+		return false
+	}
+	open := bytes.IndexByte(rest, '[')
+	end := bytes.Index(rest[:min(len(rest), 80)], []byte("]:"))
+	if end < 0 || digit(rest[open+1]) {
+		return false
+	}
+	s := c.scan(line[:i])
+	if s.n != i || !s.zoned {
+		return false
+	}
+	e.Time, e.TimeText, e.Zoned = s.t, text(line[:i]), true
+	e.Process, e.Prefix = text(rest[:open]), text(rest[:end+1])
+	e.Body = trimSpace(rest[end+2:])
+	return true
+}
+
+// peelPM2Bus takes what "pm2 logs" of versions before 1.0 puts before the
+// daemon's own lines; a time follows.
+//
+//	PM2: 2015-11-22 10:00:00: App name:shop id:0 exited with code 8
+func peelPM2Bus(c *clock, line []byte, e *Envelope) bool {
+	const head = "PM2: "
+	if len(line) < len(head)+20 || string(line[:len(head)]) != head {
+		return false
+	}
+	if s := c.scan(line[len(head):]); s.n < 19 || !s.clock {
+		return false
+	}
+	e.Prefix, e.Body = "PM2", line[len(head):]
+	return true
+}
+
+// peelQuoted takes the mark of a quotation off a line of a log that was pasted
+// into a mail or an issue.
+//
+//	> 2026/11/22 10:00:00 [error] 7#7: *1 connect() failed
+func peelQuoted(c *clock, line []byte, e *Envelope) bool {
+	if len(line) < 24 || line[1] != ' ' || e.Format != "" {
+		return false
+	}
+	b := line[2:]
+	if b[0] == '[' {
+		if _, _, n := bootStamp(b); n == 0 {
+			return false
+		}
+	} else if s := c.scan(b); s.n < 15 || !s.clock {
+		return false
+	}
+	e.Body = b
 	return true
 }

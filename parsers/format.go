@@ -80,8 +80,12 @@ type rule struct {
 	// head reports whether a body begins a record that may go on.
 	head func(e *Envelope, body []byte) bool
 
-	// next decides about the next body of the same program. State, which
-	// starts as 0, is kept for the rule from call to call. Where e.Format names a
+	// start, where set, returns the state that the body which begins the record
+	// leaves; else it starts as 0.
+	start func(body []byte) int
+
+	// next decides about the next body of the same program. State is kept for
+	// the rule from call to call. Where e.Format names a
 	// format that is no transport the line has an envelope of its own: such lines
 	// end the record without a call, unless enveloped is set.
 	next      func(e *Envelope, body []byte, state *int) step

@@ -66,9 +66,17 @@ func parseKernel(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 		r.Attrs = r.Attrs[:n]
 		return false
 	}
+	namesKernel(body, r)
 	addUptime(e, up, r)
 	r.Message = s
 	return true
+}
+
+// namesKernel says who wrote a line of which someone cut all but "kernel: ".
+func namesKernel(body []byte, r *culprit.Record) {
+	if r.Process == "" && strings.HasPrefix(text(body), "kernel: ") {
+		r.Process = "kernel"
+	}
 }
 
 // addUptime notes the seconds since boot, from the line or from the time that

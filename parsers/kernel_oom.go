@@ -9,6 +9,7 @@ import (
 // A report of the OOM killer (mm/oom_kill.c, mm/memcontrol.c) is one record.
 // What it consists of has changed over the years:
 //
+//	2.6.9, 2.6.18  "oom-killer: gfp_mask=..." of nobody; memory statistics; "Out of memory: Killed process N, UID M, (COMM)."
 //	2.6, 3.x, 4.x  COMM invoked oom-killer: ...; call trace; "Task in /a killed as a result of limit of /a";
 //	               "memory: usage ..."; Mem-Info; table; "Out of memory: Kill process N (COMM) score S or
 //	               sacrifice child"; "Killed process M (COMM) total-vm: ..." (a child of N in old ones)
@@ -21,6 +22,7 @@ import (
 
 const (
 	oomInvoked  = " invoked oom-killer: "
+	oomNobody   = "oom-killer: gfp_mask="
 	oomSummary  = "oom-kill:constraint="
 	oomGroupSet = " are going to be killed due to memory.oom.group set"
 	oomLimitOf  = " killed as a result of limit of "
@@ -40,7 +42,7 @@ var oomRule = &rule{
 		}
 		switch s[0] {
 		case 'o':
-			if strings.HasPrefix(s, oomSummary) {
+			if strings.HasPrefix(s, oomSummary) || strings.HasPrefix(s, oomNobody) {
 				return true
 			}
 		case 'O', 'M', 'm', 'T':
@@ -53,6 +55,12 @@ var oomRule = &rule{
 		}
 		i := strings.Index(s, oomInvoked)
 		return i > 0 && i <= 64
+	},
+	start: func(body []byte) int {
+		if _, s := uptime(text(body)); oomKillLine(s).ok {
+			return oomKilling
+		}
+		return 0
 	},
 	next: oomNext,
 }
@@ -84,10 +92,10 @@ func oomNext(_ *Envelope, body []byte, state *int) step {
 		}
 		return stepLast
 	}
-	if i := strings.Index(s, oomInvoked); i > 0 && i <= 64 || strings.HasPrefix(s, "Linux version ") {
+	if i := strings.Index(s, oomInvoked); i > 0 && i <= 64 || strings.HasPrefix(s, "Linux version ") || strings.HasPrefix(s, oomNobody) {
 		return stepEnd
 	}
-	if k := oomKillLine(s); k.ok {
+	if k := oomKillLine(s); k.ok || k.bare && *state&oomKilling != 0 {
 		switch {
 		case !k.done && (victim != 0 || *state&oomKilling != 0):
 			if k.shared {
@@ -128,6 +136,10 @@ var oomKilledRule = &rule{
 		k := oomKillLine(s)
 		return k.ok && k.done
 	},
+	start: func(body []byte) int {
+		_, s := uptime(text(body))
+		return int(oomKillLine(s).pid) & oomPIDMask
+	},
 	next: func(_ *Envelope, body []byte, state *int) step {
 		_, s := uptime(text(body))
 		if s == "" {
@@ -135,14 +147,17 @@ var oomKilledRule = &rule{
 		}
 		switch {
 		case strings.HasPrefix(s, "oom_reaper: "):
-			if *state == 0 {
-				return stepLast
+			if *state&oomAllGroup != 0 {
+				return stepJoin
 			}
-			return stepJoin
+			if pid, _, ok := reapedProcess(s); ok && int(pid)&oomPIDMask != *state&oomPIDMask {
+				return stepEnd // of another that was killed before
+			}
+			return stepLast
 		case strings.HasPrefix(s, "Tasks in ") && strings.HasSuffix(s, oomGroupSet):
-			*state = 1
+			*state |= oomAllGroup
 			return stepJoin
-		case *state == 1 && oomKillLine(s).ok:
+		case *state&oomAllGroup != 0 && oomKillLine(s).ok:
 			return stepJoin
 		}
 		return stepEnd
@@ -177,7 +192,7 @@ func reportLine(s string) bool {
 }
 
 var reportWords = []string{
-	"CPU: ", "CPU ", "Pid: ", "UID: ", "Tainted", "Hardware name", "Workqueue: ", "Call Trace", "Call trace", "Stack:", "Backtrace:", "Code: ", "Modules linked in",
+	"CPU: ", "CPU ", "Pid: ", "UID: ", "Tainted", "Hardware name", "Workqueue: ", "Call Trace", "Call trace", "Stack:", "Backtrace:", "Function entered at ", "Code: ", "Modules linked in",
 	"Mem-Info", "Mem-info", "Mem abort", "Node ", "DMA", "Normal", "HighMem", "Movable", "active_anon", "Active:", "lowmem_reserve", "protections[]",
 	"Swap cache", "Free swap", "Total swap", "Free pages", "cpu ", "memory: usage ", "memory+swap: usage ", "swap: usage ", "kmem: usage ", "Memory cgroup stats for ",
 	"Memory cgroup min protection", "Tasks state", "Unreclaimable slab info", "Name ", "Task in ", oomSummary, "cpuset=", "Exception stack", "hi:", "free:", "Device ",
@@ -208,6 +223,7 @@ func register(s string) bool {
 type oomKill struct {
 	ok     bool
 	done   bool // "Killed", not "Kill"
+	bare   bool // "Killed process N (COMM)" and no more: only below "Out of memory: Kill process" is it the kernel's
 	shared bool // "Kill process N (COMM) sharing same memory"
 	memcg  bool // "Memory cgroup out of memory"
 	stated bool // "out of memory" stands before it
@@ -223,6 +239,7 @@ type oomKill struct {
 //	Memory cgroup out of memory: Killed process 232 (node) total-vm:1kB, anon-rss:1kB, ...
 //	Killed process 40738, UID 27, (mysqld) total-vm:6424316kB, anon-rss:13128kB, file-rss:4kB
 //	Out of Memory: Killed process 2592 (oracle).
+//	Out of memory in UB 101: OOM killed process 410 (mysqld) score 0 vm:1kB, rss:1kB, swap:0kB    OpenVZ: UB is the container
 //
 // A name may hold parentheses and spaces.
 func oomKillLine(s string) (k oomKill) {
@@ -230,6 +247,12 @@ func oomKillLine(s string) (k oomKill) {
 	switch {
 	case strings.HasPrefix(s, "Memory cgroup out of memory"):
 		s, k.memcg, k.stated = s[len("Memory cgroup out of memory"):], true, true
+	case strings.HasPrefix(s, "Out of memory in UB "):
+		ub, rest, ok := number(s[len("Out of memory in UB "):])
+		if !ok || ub < 0 {
+			return k
+		}
+		s, k.memcg, k.stated = rest, true, true
 	case strings.HasPrefix(s, "Out of memory"), strings.HasPrefix(s, "Out of Memory"):
 		s, k.stated = s[len("Out of memory"):], true
 	case !strings.HasPrefix(s, "Kill"):
@@ -245,6 +268,8 @@ func oomKillLine(s string) (k oomKill) {
 	switch {
 	case strings.HasPrefix(s, "Killed process "):
 		s, k.done = s[len("Killed process "):], true
+	case strings.HasPrefix(s, "OOM killed process "):
+		s, k.done = s[len("OOM killed process "):], true
 	case strings.HasPrefix(s, "Kill process "), strings.HasPrefix(s, "kill process "):
 		s = s[len("Kill process "):]
 	default:
@@ -281,6 +306,7 @@ func oomKillLine(s string) (k oomKill) {
 		return k // "Kill process 7 (x)" alone is anybody's sentence
 	}
 	if !k.stated && k.done && k.rest == "" {
+		k.bare = true
 		return k
 	}
 	k.ok = true
@@ -304,6 +330,7 @@ func parseOOM(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 		o.line(line)
 	}
 	r.Kind = culprit.KindOOMKill
+	namesKernel(body, r)
 	o.apply(r)
 	addUptime(e, up, r)
 	if r.Message = o.message; r.Message == "" {
@@ -318,7 +345,7 @@ func oomReport(s string) bool {
 	if i := strings.Index(s, oomInvoked); i > 0 && i <= 64 {
 		return true
 	}
-	return strings.HasPrefix(s, oomSummary) || strings.HasPrefix(s, "memory: usage ") ||
+	return strings.HasPrefix(s, oomSummary) || strings.HasPrefix(s, oomNobody) || strings.HasPrefix(s, "memory: usage ") ||
 		strings.HasPrefix(s, "Task in ") && strings.Contains(s, oomLimitOf) || oomKillLine(s).ok
 }
 
@@ -356,7 +383,10 @@ func (o *oomFacts) line(s string) {
 	}
 	switch s[0] {
 	case 'o':
-		if strings.HasPrefix(s, oomSummary) {
+		if strings.HasPrefix(s, oomNobody) {
+			o.gfp = value(s, "gfp_mask=", ",")
+			o.order, _, o.hasOrder = number(value(s, "order=", ","))
+		} else if strings.HasPrefix(s, oomSummary) {
 			o.summary(s)
 		} else if strings.HasPrefix(s, "oom_reaper: ") {
 			o.reaped = true
@@ -394,6 +424,9 @@ func (o *oomFacts) summary(s string) {
 
 func (o *oomFacts) killed(s string) {
 	k := oomKillLine(s)
+	if k.bare && o.kill.ok && !o.kill.done {
+		k.ok = true
+	}
 	if !k.ok || k.shared {
 		return
 	}
@@ -415,6 +448,9 @@ func (o *oomFacts) killed(s string) {
 		return
 	}
 	o.kill = k
+	if n, _, ok := number(value(k.rest, " score ", " ")); ok && strings.HasPrefix(k.rest, " score ") {
+		o.score, o.hasScore = n, true
+	}
 	if k.uid >= 0 {
 		o.uid, o.hasUID = k.uid, true
 	} else if n, _, ok := number(value(k.rest, " UID:", " ")); ok {
@@ -486,7 +522,7 @@ func (o *oomFacts) apply(r *culprit.Record) {
 }
 
 var oomSizes = []struct{ before, key string }{
-	{" total-vm:", "total_vm_kb"}, {" vsz:", "total_vm_kb"}, {" anon-rss:", "anon_rss_kb"}, {" file-rss:", "file_rss_kb"}, {" shmem-rss:", "shmem_rss_kb"}, {" pgtables:", "pgtables_kb"},
+	{" total-vm:", "total_vm_kb"}, {" vsz:", "total_vm_kb"}, {" vm:", "total_vm_kb"}, {" anon-rss:", "anon_rss_kb"}, {" file-rss:", "file_rss_kb"}, {" shmem-rss:", "shmem_rss_kb"}, {" pgtables:", "pgtables_kb"},
 }
 
 // oomReaped reads "oom_reaper: reaped process 232 (node), now anon-rss:0kB,

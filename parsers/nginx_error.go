@@ -12,7 +12,26 @@ import (
 var nginxErrorFormats = []*format{
 	{name: "nginx_error", first: "2", peel: peelNginxError, exact: true, parse: parseNginxError,
 		rules: []*rule{nginxCutRule, nginxStderrRule, nginxLuaRule}},
+	{name: "nginx_untimed", first: "[", peel: peelNginxUntimed, parse: parseNginxError,
+		rules: []*rule{nginxCutRule, nginxStderrRule, nginxLuaRule}},
 	{name: "nginx_stderr", first: "n", peel: peelNginxStderr, parse: parseNginxError},
+}
+
+// peelNginxUntimed takes "[error] 287#287: *1624 message", a line of which
+// someone cut the time.
+func peelNginxUntimed(_ *clock, line []byte, e *Envelope) bool {
+	severity, n := nginxLevel(line[1:])
+	if n == 0 {
+		return false
+	}
+	pid, _, k := nginxPID(line[1+n:])
+	if k == 0 {
+		return false
+	}
+	e.Severity = severity
+	e.PID = pid
+	e.Body = line[1+n:]
+	return true
 }
 
 // peelNginxError takes the start of
@@ -187,7 +206,7 @@ var nginxStderrRule = &rule{
 var nginxLuaRule = &rule{
 	name: "nginx lua",
 	head: func(_ *Envelope, body []byte) bool {
-		return bytes.Contains(begin(body), []byte("lua")) && !bytes.Contains(body, clientField)
+		return bytes.Contains(begin(body), []byte("lua")) && !bytes.Contains(body, clientField) && !bytes.Contains(body, []byte(", context: "))
 	},
 	next: func(_ *Envelope, body []byte, state *int) step {
 		switch {

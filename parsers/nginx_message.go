@@ -125,6 +125,10 @@ func (m *nginxMessage) meaning(upstream bool) culprit.Kind {
 			return culprit.KindUpstreamConnectFailed
 		}
 		return ""
+	case starts("kevent() reported about an closed connection"):
+		return m.ioKind()
+	case upstream && m.phase == "connecting to upstream" && (starts("bind(") || starts("getsockname() ")):
+		return culprit.KindUpstreamConnectFailed // proxy_bind
 	case starts("upstream "):
 		return m.upstreamKind(s[len("upstream "):])
 	case starts("no live upstreams"):

@@ -243,6 +243,9 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 	if brief {
 		p.brief, p.open = true, p.mark&culprit.MarkTruncated == 0
 	} else {
+		if r != nil && r.start != nil {
+			p.state = r.start(e.Body)
+		}
 		s.wait(p, k, r)
 	}
 	if e.indented {

@@ -170,6 +170,12 @@ func (e *Envelope) kernelStamp() {
 		e.Attrs.Add("uptime", text(bytes.TrimSpace(e.Body[1:n-1])))
 		e.Body = trimSpace(e.Body[n:])
 	}
+	// systemd writes into the kernel's log where journald cannot be reached.
+	if bytes.HasPrefix(e.Body, []byte("systemd")) {
+		if tag, pid, n := tagOf(e.Body); n > 0 && pid > 0 && bytes.IndexByte(tag, ' ') < 0 {
+			e.Process, e.PID, e.Facility, e.Body = text(tag), pid, "", e.Body[n:]
+		}
+	}
 }
 
 // trimSpace takes one space off the start of b.

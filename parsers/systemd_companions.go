@@ -33,7 +33,7 @@ var oomdRule = &rule{
 var coredumpRule = &rule{
 	name: "coredump",
 	head: func(e *Envelope, body []byte) bool {
-		return e.Process == "systemd-coredump" && strings.HasPrefix(text(body), "Process ")
+		return e.Process == "systemd-coredump" && strings.HasPrefix(strings.TrimPrefix(text(body), helpMark), "Process ")
 	},
 	next: func(_ *Envelope, body []byte, _ *int) step {
 		s := strings.TrimLeft(text(body), " \t")
@@ -119,9 +119,12 @@ func oomd(s string, r *culprit.Record) bool {
 	return true
 }
 
+// helpMark stands before messages that journalctl -x explains, from 254 on.
+const helpMark = "[🡕] "
+
 // coredump reads "Process 1478 (node) of user 999 dumped core.".
 func coredump(s string, r *culprit.Record) bool {
-	s = firstLine(s)
+	s = strings.TrimPrefix(firstLine(s), helpMark)
 	rest, ok := strings.CutPrefix(s, "Process ")
 	if !ok {
 		return false
