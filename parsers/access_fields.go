@@ -188,7 +188,9 @@ func (a *access) json(b, buf []byte) ([]byte, bool) {
 				value = buf[from:]
 			}
 			if depth > 0 {
-				a.set(name, value)
+				if a.set(name, value); a.foreign {
+					return buf, false
+				}
 			}
 			name = nil
 		default:
@@ -200,7 +202,9 @@ func (a *access) json(b, buf []byte) ([]byte, bool) {
 				return buf, false
 			}
 			if string(b[from:i]) != "null" {
-				a.set(name, b[from:i])
+				if a.set(name, b[from:i]); a.foreign {
+					return buf, false
+				}
 			}
 			name = nil
 		}
@@ -231,8 +235,10 @@ func listEnd(b []byte) int {
 	return 0
 }
 
+var statusWords = phrases("status", " st=")
+
 func peelAccessFields(c *clock, line []byte, e *Envelope) bool {
-	if !bytes.Contains(line, []byte("status")) && !bytes.Contains(line, []byte(" st=")) {
+	if !e.holds(text(line), statusWords) {
 		return false
 	}
 	var a access

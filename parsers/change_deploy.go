@@ -89,7 +89,7 @@ func parseDeploy(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	tool := deployProgram(e.Process)
 	if !tool {
 		// "Branch main (at 4f3c2d1) deployed as release 20261122100000 by deploy" in Capistrano's revisions.log.
-		if e.Process == "" && revision(s, r) {
+		if e.Process == "" && e.holds(s, revisionWords) && revision(s, r) {
 			return true
 		}
 		if !slices.Contains(automationPrograms, e.Process) || !deploySentence(s) {
@@ -202,6 +202,8 @@ func isVersion(w string) bool {
 	}
 	return dots > 0 && digits > 1 || digits >= 8 || digits > 0 && (len(w) == 40 || len(w) >= 7 && len(w) <= 12 && hexWord([]byte(w)) && digits < len(w))
 }
+
+var revisionWords = phrases(") deployed as release ", " rolled back to release ")
 
 // revision reads a line of Capistrano's revisions.log.
 func revision(s string, r *culprit.Record) bool {

@@ -35,10 +35,12 @@ func parseDocker(c *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	return true
 }
 
+var composeWords = phrases(" exited with code ")
+
 // composeExit reads "shop-api-1 exited with code 137 (restarting)", which
 // docker compose writes without a prefix, after an escape that erases the line.
 func composeExit(e *Envelope, s string, r *culprit.Record) bool {
-	if e.Process != "" || e.Prefix != "" {
+	if e.Process != "" || e.Prefix != "" || !e.holds(s, composeWords) {
 		return false
 	}
 	name, rest, ok := strings.Cut(s, " exited with code ")

@@ -30,6 +30,9 @@ type Envelope struct {
 	indented bool   // see format.indented
 	ownTime  bool   // TimeText is a field of its own (JSON): the time of an inner format does not replace it
 	buf      []byte // where a format that has to decode its line (JSON) puts the body
+
+	looked string    // the body in which phrases were looked for
+	found  phraseSet // and which it holds
 }
 
 // reset empties e and keeps its buffers.
@@ -51,7 +54,7 @@ func (e *Envelope) key() key { return key{e.Host, e.Process, e.PID, e.Prefix} }
 func (e *Envelope) keep(dst *Envelope, buf []byte) []byte {
 	attrs, own := dst.Attrs[:0], dst.buf
 	*dst = *e
-	dst.Body, dst.Attrs, dst.buf = nil, attrs, own
+	dst.Body, dst.Attrs, dst.buf, dst.looked = nil, attrs, own, ""
 	if len(e.Attrs) > 0 {
 		dst.Attrs = append(attrs, e.Attrs.Clone()...)
 	}

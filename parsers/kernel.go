@@ -46,11 +46,32 @@ func uptime(s string) (seconds, rest string) {
 	return s[from:i], strings.TrimPrefix(s[i+1:], " ")
 }
 
+// kernelWords are those of kernelKind.
+var kernelWords = phrases(
+	"oom_reaper: ", "Linux version ", "Kernel panic - not syncing", "reboot: ", "Restarting system.", "Power down.", "sysrq: Resetting",
+	// crashed
+	"segfault at ", "general protection", "trap ", "unhandled level ", "unhandled exception: ", "bad frame in ",
+	// lockup
+	"soft lockup - CPU#", "INFO: task ", "atchdog detected hard LOCKUP on cpu", "self-detected stall on CPU", "detected stalls on CPUs", "detected expedited stalls on CPUs",
+	// netExhausted
+	"ossible SYN flooding on port ", "conntrack: table full", "conntrack: nf_conntrack: table full", "conntrack: expectation table full", "TCP: out of memory",
+	"Out of socket memory", "too many orphaned sockets", "TCP: too many of orphaned sockets", "eighbour table overflow", "neighbor table overflow",
+	"TCP: time wait bucket table overflow", "UDP: out of memory",
+	// diskFull
+	"irectory index full!", "o space left on device", "ENOSPC", "critical space allocation error", "out-of-data-space", "reached low water mark for data device",
+	"Delayed block allocation failed", "errno=-28",
+	// ioError
+	"I/O error", "critical medium error, dev", "critical target error, dev", "EXT4-fs error ", "EXT3-fs error ", "Remounting filesystem read-only", "XFS (", "BTRFS error",
+	"BTRFS critical", "Detected IO errors while flushing", "Aborting journal on device", "nvme ", ": failed command: ",
+	// tableFull
+	"VFS: file-max limit ", "fork rejected by pids controller in ",
+)
+
 func digit(c byte) bool { return c-'0' < 10 }
 
 // parseKernel knows single lines of the kernel.
 func parseKernel(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
-	if !kernelLine(e) && !strings.HasPrefix(text(body), "segfault at ") || len(body) == 0 {
+	if !kernelLine(e) && !strings.HasPrefix(text(body), "segfault at ") || len(body) == 0 || !e.holds(text(body), kernelWords) {
 		return false
 	}
 	up, s := uptime(text(body))

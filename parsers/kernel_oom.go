@@ -28,12 +28,15 @@ const (
 	oomLimitOf  = " killed as a result of limit of "
 )
 
+// oomWords are what a report begins with; oomKillLine reads the last five.
+var oomWords = phrases(oomInvoked, oomSummary, "memory: usage ", oomLimitOf, "Out of memory", "Out of Memory", "Memory cgroup out of memory", "Killed process ", " sharing same memory")
+
 // oomRule joins a report from its head, or from the first line that says
 // something where the head is missing.
 var oomRule = &rule{
 	name: "oom",
 	head: func(e *Envelope, body []byte) bool {
-		if !kernelLine(e) || len(body) < 16 {
+		if !kernelLine(e) || len(body) < 16 || !e.holds(text(body), oomWords) {
 			return false
 		}
 		_, s := uptime(text(body))
@@ -129,7 +132,7 @@ func oomNext(_ *Envelope, body []byte, state *int) step {
 var oomKilledRule = &rule{
 	name: "oom_killed",
 	head: func(e *Envelope, body []byte) bool {
-		if !kernelLine(e) || len(body) < 16 {
+		if !kernelLine(e) || len(body) < 16 || !e.holds(text(body), oomWords) {
 			return false
 		}
 		_, s := uptime(text(body))
@@ -315,7 +318,7 @@ func oomKillLine(s string) (k oomKill) {
 
 // parseOOM gives a report its victim, its limit and its trigger.
 func parseOOM(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
-	if !kernelLine(e) || len(body) < 16 {
+	if !kernelLine(e) || len(body) < 16 || !e.holds(text(body), oomWords) {
 		return false
 	}
 	up, first := uptime(text(body))

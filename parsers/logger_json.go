@@ -445,7 +445,7 @@ func (l *jsonLog) setTime(c *clock, r *culprit.Record) {
 // starts reads what an entry says about the start and the end of the program.
 func (l *jsonLog) starts(r *culprit.Record) bool {
 	mark := len(r.Attrs)
-	if !lifecycle(l.msg, r) {
+	if !lifecycle(lineWords.scan(l.msg), l.msg, r) {
 		if l.address == "" && l.port == 0 && l.socket == "" {
 			return false
 		}

@@ -9,8 +9,14 @@ import (
 // Programs that watch the memory of others and end them: superlance's memmon,
 // and listeners that people write for supervisor, monit and the like.
 
+// memoryWords are those of memmon, limitExceeded and httpok.
+var memoryWords = phrases("RSS of ", "Restarting ", "Failed to stop process ", " restarted the process named ", "emory", "MEMORY", "rss limit", "RSS limit", " is in RUNNING state, restarting")
+
 // parseMemoryListener knows their lines.
 func parseMemoryListener(c *clock, e *Envelope, body []byte, r *culprit.Record) bool {
+	if !e.holds(text(body), memoryWords) {
+		return false
+	}
 	s := strings.TrimRight(firstLine(text(body)), " ")
 	if len(s) < 12 {
 		return false

@@ -98,7 +98,11 @@ func (t *trace) plainHead() {
 func (x *nodeFailure) readLine(e *Envelope, s string, logged bool) bool {
 	x.trace = trace{props: noProps(), inner: noProps()}
 	level, lead := levelPrefix(s)
-	h, ok := findErrorHead(s)
+	var h errorHead
+	ok := false
+	if e.holds(s, errorWords) {
+		h, ok = findErrorHead(s)
+	}
 	switch {
 	case ok && (h.message < len(s) || h.at == 0):
 		x.typ, x.code, x.headed = h.typ, h.code, true
@@ -108,7 +112,7 @@ func (x *nodeFailure) readLine(e *Envelope, s string, logged bool) bool {
 			x.oneLine(x.message[i:])
 			x.message = strings.TrimRight(x.message[:i], " ")
 		}
-	case logged && bad(e.Severity) || bad(level) || tellsFailure(s):
+	case logged && bad(e.Severity) || bad(level) || e.holds(s, failureWords) && tellsFailure(s):
 		x.message = s[lead:]
 	default:
 		return false
@@ -156,6 +160,9 @@ func (t *trace) oneLine(s string) {
 		s = s[min(3, len(s)):]
 	}
 }
+
+// failureWords are those of tellsFailure.
+var failureWords = phrases(append(systemCodeNames(), "Cannot find module ", "Nest can't resolve dependencies", "caught", "nvironment variable")...)
 
 // tellsFailure reports whether a line without a type or a level is worth a
 // closer look.
@@ -351,7 +358,7 @@ func parseNode(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 		r.Message = words
 	}
 	if sev > culprit.SeverityError || sev == culprit.SeverityNone {
-		if lifecycle(words, r) {
+		if lifecycle(e.words(s), words, r) {
 			return true
 		}
 	}

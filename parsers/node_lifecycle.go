@@ -8,8 +8,9 @@ import (
 )
 
 // lifecycle reads what programs say about their own start and end. It sets the
-// kind and the address of r and reports whether the line says such a thing.
-func lifecycle(s string, r *culprit.Record) bool {
+// kind and the address of r and reports whether the line says such a thing; found
+// are the phrases of a text that the line begins.
+func lifecycle(found phraseSet, s string, r *culprit.Record) bool {
 	s = firstLine(s)
 	if len(s) < 5 || len(s) > 400 {
 		return false
@@ -18,7 +19,7 @@ func lifecycle(s string, r *culprit.Record) bool {
 		r.Kind = culprit.KindAppStarting
 		return true
 	}
-	if !lifecycleRoot(s) {
+	if found&lifecycleWords == 0 {
 		return false
 	}
 	switch {
@@ -41,20 +42,8 @@ func lifecycle(s string, r *culprit.Record) bool {
 	return started(s, r)
 }
 
-// lifecycleRoot reports whether a line has the first letters of one of the words
-// below, in one pass: most lines have none.
-func lifecycleRoot(s string) bool {
-	for i := 0; i+4 <= len(s); i++ {
-		switch uint32(s[i]|0x20)<<24 | uint32(s[i+1]|0x20)<<16 | uint32(s[i+2]|0x20)<<8 | uint32(s[i+3]|0x20) {
-		case 'l'<<24 | 'i'<<16 | 's'<<8 | 't', 'r'<<24 | 'u'<<16 | 'n'<<8 | 'n', 's'<<24 | 't'<<16 | 'a'<<8 | 'r', 'r'<<24 | 'e'<<16 | 'a'<<8 | 'd',
-			'a'<<24 | 'v'<<16 | 'a'<<8 | 'i', 's'<<24 | 'e'<<16 | 'r'<<8 | 'v', 'u'<<24 | 'p'<<16 | ' '<<8 | 'o', 'l'<<24 | 'o'<<16 | 'c'<<8 | 'a',
-			'a'<<24 | 'p'<<16 | 'p'<<8 | ' ', 's'<<24 | 'i'<<16 | 'g'<<8 | 't', 's'<<24 | 'i'<<16 | 'g'<<8 | 'i', 's'<<24 | 'i'<<16 | 'g'<<8 | 'q', 's'<<24 | 'i'<<16 | 'g'<<8 | 'h',
-			's'<<24 | 'h'<<16 | 'u'<<8 | 't', 'g'<<24 | 'r'<<16 | 'a'<<8 | 'c':
-			return true
-		}
-	}
-	return false
-}
+// lifecycleWords begin the words that are looked for below.
+var lifecycleWords = stems("list", "runn", "star", "read", "avai", "serv", "up on", "local:", "app ", "sigt", "sigi", "sigq", "sigh", "shut", "grac")
 
 // stopSignal returns the signal of a line that says it was received.
 func stopSignal(s string) string {

@@ -323,6 +323,17 @@ func systemCode(s string) (at int, code string) {
 	return 0, ""
 }
 
+// systemCodeNames returns the codes that systemCode finds: those of at least
+// four letters.
+func systemCodeNames() (names []string) {
+	for code := range systemCodes {
+		if len(code) >= 4 {
+			names = append(names, code)
+		}
+	}
+	return names
+}
+
 var systemCodes = map[string]bool{
 	"EADDRINUSE": true, "EADDRNOTAVAIL": true, "EACCES": true, "EPERM": true, "ENOENT": true, "EEXIST": true, "ENOTDIR": true, "EISDIR": true,
 	"EMFILE": true, "ENFILE": true, "ENOSPC": true, "EDQUOT": true, "EROFS": true, "EBUSY": true, "ETXTBSY": true, "EBADF": true, "EIO": true, "ENOMEM": true,

@@ -265,12 +265,15 @@ var sourceRule = &rule{
 	},
 }
 
+// errorWords are those of findErrorHead.
+var errorWords = phrases("Error", "Exception", "UnhandledPromiseRejection")
+
 // errorRule: an error that a program wrote, and its stack.
 var errorRule = &rule{
 	name:      "node_error",
 	enveloped: true,
 	head: func(e *Envelope, body []byte) bool {
-		if e.Facility == "kernel" || len(body) == 0 || body[0] == '{' && len(body) > 1 {
+		if e.Facility == "kernel" || len(body) == 0 || body[0] == '{' && len(body) > 1 || !e.holds(text(body), errorWords) {
 			return false
 		}
 		h, ok := findErrorHead(text(body))
@@ -308,6 +311,8 @@ var innerRule = &rule{
 	next: loggerNext,
 }
 
+var frameWords = phrases("rror", "Trace", "xception", "ailed", "RROR", "arning", "eject", "aught", "rash")
+
 // frameRule: any other line that speaks of an error, if a stack follows at once.
 var frameRule = &rule{
 	name:      "node_frames",
@@ -316,9 +321,7 @@ var frameRule = &rule{
 		if e.Facility == "kernel" || len(body) == 0 || body[0] == ' ' || body[0] == '{' {
 			return false
 		}
-		s := text(body)
-		return strings.Contains(s, "rror") || strings.Contains(s, "Trace") || strings.Contains(s, "xception") || strings.Contains(s, "ailed") ||
-			strings.Contains(s, "RROR") || strings.Contains(s, "arning") || strings.Contains(s, "eject") || strings.Contains(s, "aught") || strings.Contains(s, "rash")
+		return e.holds(text(body), frameWords)
 	},
 	next: func(e *Envelope, body []byte, state *int) step {
 		line := text(body)
@@ -367,12 +370,14 @@ var prettyRule = &rule{
 	},
 }
 
+var nestWords = phrases("Nest can't resolve dependencies of ")
+
 // nestRule: Nest's advice when it cannot resolve a dependency, printed by its
 // logger and once more in the error's own stack.
 var nestRule = &rule{
 	name: "nest_dependency",
-	head: func(_ *Envelope, body []byte) bool {
-		return len(body) > 0 && body[0] != '{' && strings.Contains(text(body), "Nest can't resolve dependencies of ")
+	head: func(e *Envelope, body []byte) bool {
+		return len(body) > 0 && body[0] != '{' && e.holds(text(body), nestWords)
 	},
 	next: func(_ *Envelope, body []byte, state *int) step {
 		if *state == 0 {

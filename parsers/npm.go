@@ -74,8 +74,11 @@ func npmScript(s string) bool {
 	return script != ""
 }
 
+// npmWords are of npm's and pnpm's complaint that a script failed.
+var npmWords = phrases("ELIFECYCLE")
+
 // parseNPM reads the complaints of npm, yarn and pnpm.
-func parseNPM(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
+func parseNPM(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	s := text(body)
 	switch {
 	case strings.HasPrefix(s, "error Command failed with "):
@@ -83,7 +86,7 @@ func parseNPM(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
 		r.Message = firstLine(s)[len("error "):]
 		npmStatus(r, r.Message)
 		return true
-	case strings.Contains(firstLine(s), "ELIFECYCLE") && strings.Contains(firstLine(s), "Command failed"):
+	case e.holds(text(body), npmWords) && strings.Contains(firstLine(s), "ELIFECYCLE") && strings.Contains(firstLine(s), "Command failed"):
 		r.Kind, r.Severity = culprit.KindNPMError, culprit.SeverityError
 		r.Message = strings.TrimSpace(firstLine(s))
 		r.Attrs.Add("error_code", "ELIFECYCLE")

@@ -55,6 +55,9 @@ func parseSupervisor(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool
 	if e.Process != "" && e.Process != "supervisord" && e.Process != "supervisor" {
 		return false
 	}
+	if !e.holds(text(body), supervisorWords) {
+		return false
+	}
 	s := firstLine(text(body))
 	if len(s) < 6 {
 		return false
@@ -200,6 +203,12 @@ var supervisorPhrases = []string{
 	"cElementTree not installed", "process '", "Clearing ", "uncaptured python exception", "Can't drop privilege", "Bad log level", "Dropped privileges",
 	"Cannot open an HTTP server", "killing the eventlistener",
 }
+
+// supervisorWords are of all messages that supervisorMessage knows.
+var supervisorWords = phrases(append([]string{
+	"spawned: ", "success: ", "stopped: ", "spawnerr: ", "supervisord ", "exited: ", "gave up: ", "waiting for ", "killing ", "received SIG", "reaped unknown pid ",
+	"couldn't ", "child process was not spawned", "captured ",
+}, supervisorPhrases...)...)
 
 func supervisorInfo(r *culprit.Record) bool {
 	manager(r)

@@ -31,6 +31,13 @@ var unitNames = [...]string{
 	unitPath: ".path", unitSwap: ".swap", unitAutomount: ".automount", unitDevice: ".device", unitSlice: ".slice",
 }
 
+// unitWords are the suffixes in any text; managerWords are of messages that name
+// no unit.
+var (
+	unitWords    = phrases(unitNames[1:]...)
+	managerWords = phrases("Startup finished in ", "Shutting down.", "Rebooting.", "Powering off.", "Reached target ", "Time has been changed", " requested from client PID ", " spawning ")
+)
+
 // unitSuffix returns which suffix of a unit s ends in, 0 if none.
 func unitSuffix(s string) int {
 	for i := unitService; i <= unitSlice; i++ {
@@ -61,7 +68,7 @@ func parseSystemd(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	switch e.Process {
 	case "systemd", "init", "(systemd)", "systemd-executor":
 	case "":
-		if r.Service != "" {
+		if r.Service != "" || !e.holds(text(body), unitWords|managerWords) {
 			return false
 		}
 	default:

@@ -17,7 +17,7 @@ import (
 var statusRule = &rule{
 	name: "systemctl_status",
 	head: func(e *Envelope, body []byte) bool {
-		if e.Process != "" || len(body) < 8 {
+		if e.Process != "" || len(body) < 8 || !e.holds(text(body), unitWords) {
 			return false
 		}
 		unit, _ := statusUnit(text(body))
@@ -53,7 +53,7 @@ func statusUnit(s string) (unit, desc string) {
 
 // parseStatus reads the block.
 func parseStatus(c *clock, e *Envelope, body []byte, r *culprit.Record) bool {
-	if e.Process != "" {
+	if e.Process != "" || !e.holds(text(body), unitWords) {
 		return false
 	}
 	first, rest, ok := strings.Cut(text(body), "\n")

@@ -1,0 +1,130 @@
+package parsers
+
+import (
+	"encoding/binary"
+	"unsafe"
+)
+
+// Most lines are nobody's: an application's own words, which every rule and
+// body parser in turn would look through for its phrases. So the phrases of
+// those that need one are looked for in one pass over the body, once, before
+// any of them is asked. Which sets of phrases a body holds is kept with its
+// envelope.
+
+// A phraseSet stands for a list of phrases, of which a body has at least one if
+// it is to concern the parser or the rule that asks.
+type phraseSet uint32
+
+// phrases declares a set of phrases of at least four bytes. A parser or a rule
+// that asks for the set must know no body without one of them.
+func phrases(list ...string) phraseSet { return lineWords.declare(list, false) }
+
+// stems declares a set of words in small letters that are found in any case.
+func stems(list ...string) phraseSet { return lineWords.declare(list, true) }
+
+// lineWords holds all phrases that were declared.
+var lineWords phraseScan
+
+// A phraseScan looks for all phrases at once. It reads three bytes at every
+// second place of a text. Each phrase is entered by three bytes of it and by
+// the three one further on, so that one of the two is read wherever the phrase
+// stands; they are those that are rarest in text.
+type phraseScan struct {
+	slot [phraseSlots]uint16 // 1 + index of the first entry of a hash, 0 if there is none
+	list []phraseEntry
+	sets int
+	all  phraseSet // counts as found in every text, for tests
+}
+
+const phraseSlots = 1 << 12
+
+type phraseEntry struct {
+	text string
+	at   int // of the three bytes
+	fold bool
+	set  phraseSet
+	next uint16 // 1 + index of the next entry of the hash
+}
+
+// phraseHash takes the first three of four bytes, the lowest first, capitals as
+// small letters.
+func phraseHash(gram uint32) uint32 { return (gram | 0x202020) << 8 * 0x9e3779b1 >> (32 - 12) }
+
+func (p *phraseScan) declare(list []string, fold bool) phraseSet {
+	set := phraseSet(1) << p.sets
+	p.sets++
+	for _, s := range list {
+		p.add(s, set, fold)
+	}
+	return set
+}
+
+func (p *phraseScan) add(s string, set phraseSet, fold bool) {
+	best, least := 0, 1<<30
+	for i := 0; i+4 <= len(s); i++ {
+		cost := 0
+		for k := range 4 {
+			cost += letterCost(s[i+k])
+		}
+		if cost < least {
+			best, least = i, cost
+		}
+	}
+	for k := range 2 {
+		slot := &p.slot[phraseHash(uint32(s[best+k])|uint32(s[best+k+1])<<8|uint32(s[best+k+2])<<16)]
+		p.list = append(p.list, phraseEntry{text: s, at: best + k, fold: fold, set: set, next: *slot})
+		*slot = uint16(len(p.list))
+	}
+}
+
+// letterCost says how common a byte is in the words of logs.
+func letterCost(c byte) int {
+	switch {
+	case c == ' ', c == 'e', c == 't', c == 'a', c == 'o', c == 'i', c == 'n', c == 's', c == 'r':
+		return 4
+	case c >= 'a' && c <= 'z':
+		return 3
+	case digit(c):
+		return 2
+	}
+	return 1
+}
+
+// scan returns the sets of which at least one phrase stands in s.
+func (p *phraseScan) scan(s string) phraseSet {
+	b := unsafe.Slice(unsafe.StringData(s), len(s))
+	found := p.all
+	for i := 0; i+4 <= len(b); i += 2 {
+		if k := p.slot[phraseHash(binary.LittleEndian.Uint32(b[i:]))]; k != 0 {
+			found |= p.entered(k, s, i)
+		}
+	}
+	if n := len(b); n > 3 && n%2 == 1 {
+		found |= p.entered(p.slot[phraseHash(binary.LittleEndian.Uint32(b[n-4:])>>8)], s, n-3)
+	}
+	return found
+}
+
+// entered returns the sets of the phrases from entry k-1 on that stand in s
+// where i is the place of their three bytes.
+func (p *phraseScan) entered(k uint16, s string, i int) (found phraseSet) {
+	for k != 0 {
+		e := &p.list[k-1]
+		if from := i - e.at; from >= 0 && from+len(e.text) <= len(s) && (s[from:from+len(e.text)] == e.text || e.fold && hasFold(s[from:], e.text)) {
+			found |= e.set
+		}
+		k = e.next
+	}
+	return found
+}
+
+// words returns the sets of phrases of s, which is nearly always the body of e.
+func (e *Envelope) words(s string) phraseSet {
+	if len(s) != len(e.looked) || unsafe.StringData(s) != unsafe.StringData(e.looked) {
+		e.looked, e.found = s, lineWords.scan(s)
+	}
+	return e.found
+}
+
+// holds reports whether a phrase of a set stands in s.
+func (e *Envelope) holds(s string, set phraseSet) bool { return e.words(s)&set != 0 }
