@@ -9,8 +9,8 @@ import (
 )
 
 // shardBlocks is the number of consecutive block ids that share a shard of the
-// index.
-const shardBlocks = 4096
+// index. Only tests change it.
+var shardBlocks int64 = 4096
 
 func shardOf(block int64) int64 { return (block - 1) / shardBlocks }
 

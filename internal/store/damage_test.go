@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -270,23 +271,19 @@ func TestRetentionBySize(t *testing.T) {
 	}
 }
 
-// TestDropShards drops all blocks of the first shard, with its folder.
+// TestDropShards drops all blocks of the first shards, with their folders.
 func TestDropShards(t *testing.T) {
+	store.SetShardBlocks(t, 4)
 	now := morning
 	dir := t.TempDir()
 	st := open(t, dir, store.Options{Now: func() time.Time { return now }, Retention: store.Retention{Age: time.Hour}})
-	// A block for each record: ones that are too long to share one.
-	long := strings.Repeat("word ", 40<<10)
 	w := writer(t, st, "a", "")
-	for i := range 4100 {
-		if i == 4097 {
+	for i := range 10*512 + 1 {
+		if i == 9*512 {
 			commit(t, w, "x")
-			now = now.Add(2 * time.Hour)
+			now = now.Add(30 * time.Minute)
 		}
-		add(t, w, line("a", i, long+fmt.Sprint(i)))
-		if i%256 == 0 {
-			commit(t, w, "x")
-		}
+		add(t, w, line("a", i, fmt.Sprintf("word %d", i)))
 	}
 	commit(t, w, "x")
 	indexAll(t, st)
@@ -295,19 +292,27 @@ func TestDropShards(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for i := range list {
+			list[i] = filepath.Base(list[i])
+		}
 		return list
 	}
-	if got := shards(); len(got) != 2 {
+	if got := shards(); !slices.Equal(got, []string{"000000-1", "000001-1", "000002-1"}) {
 		t.Fatalf("folders %v", got)
 	}
+	now = now.Add(45 * time.Minute)
 	if err := st.Upkeep(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if got := shards(); len(got) != 1 {
+	if got := shards(); !slices.Equal(got, []string{"000002-1"}) {
 		t.Fatalf("folders %v", got)
 	}
-	if n := count(t, st, "word"); n != 3 && n != 4 {
+	indexAll(t, st)
+	if n := count(t, st, "word"); n != 2*512+1 {
 		t.Fatalf("%d records are left", n)
+	}
+	if n, err := st.IndexedBlocks(); err != nil || n != 2 {
+		t.Fatalf("the index holds %d blocks, %v", n, err)
 	}
 }
 

@@ -503,8 +503,9 @@ func checkHistogram(t *testing.T, st *store.Store, w *world, all []plainRecord, 
 func TestDifferential(t *testing.T) {
 	queries := 5000
 	if testing.Short() {
-		queries = 500
+		queries = 250
 	}
+	store.SetShardBlocks(t, 2) // more shards than may be open
 	dir := t.TempDir()
 	ctx := context.Background()
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -519,7 +520,7 @@ func TestDifferential(t *testing.T) {
 		}
 	}()
 	w := newWorld(3)
-	all := fill(t, st, w, 2500)
+	all := fill(t, st, w, 2000)
 	run := func(name string) {
 		t.Run(name, func(t *testing.T) {
 			for range queries / 5 {

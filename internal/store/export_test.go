@@ -40,3 +40,10 @@ func (s *Store) IndexedBlocks() (n uint64, err error) {
 	}
 	return n, nil
 }
+
+// SetShardBlocks makes shards of n blocks until the test ends.
+func SetShardBlocks(t interface{ Cleanup(func()) }, n int64) {
+	before := shardBlocks
+	shardBlocks = n
+	t.Cleanup(func() { shardBlocks = before })
+}

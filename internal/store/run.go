@@ -83,7 +83,7 @@ func (s *Store) Upkeep(ctx context.Context) error {
 // has to be running.
 func (s *Store) Indexed(ctx context.Context) error {
 	for {
-		changed := s.changed.wait() // the indexer commits its mark
+		changed := s.changed.wait()            // the indexer commits its mark
 		broken := s.index.brokenShard() != nil // before the count: then its blocks are counted
 		n, err := s.lag(ctx)
 		if err != nil || n == 0 && !broken {

@@ -168,3 +168,20 @@ func (s *Store) Checkpoints() map[string][]byte {
 	}
 	return all
 }
+
+// A Generation is one file or journal among those that share a source's name.
+type Generation struct {
+	Name       string
+	Generation string
+	Records    int64
+	Checkpoint []byte // nil if there is none
+}
+
+// Generations returns all generations of all sources, the first stored first.
+func (s *Store) Generations() []Generation {
+	var list []Generation
+	for _, src := range s.sources.all() {
+		list = append(list, Generation{src.name, src.generation, src.records, slices.Clone(src.checkpoint)})
+	}
+	return list
+}

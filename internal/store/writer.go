@@ -253,6 +253,14 @@ func (w *Writer) Pending() int {
 	return w.bytes + w.rest.bytes
 }
 
+// Records returns the number of records that the source has, those included that
+// were added since the last commit.
+func (w *Writer) Records() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.source.records
+}
+
 // Close releases the source. What was not committed is given up, and will be read
 // again from the checkpoint.
 func (w *Writer) Close() {
