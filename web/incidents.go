@@ -3,11 +3,13 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"culprit"
+	"culprit/internal/query"
 )
 
 // Window is the range of time that many routes take. It is exported, as the
@@ -62,8 +64,51 @@ func (s *Server) registerIncidents() {
 		if err != nil {
 			return nil, s.problem(err)
 		}
-		return &incidentOut{Body: complete(inc)}, nil
+		return bounded(ctx, s, func(ctx context.Context) (*incidentOut, error) {
+			c := complete(inc)
+			return &incidentOut{Body: c}, s.locate(ctx, c)
+		})
 	})
+}
+
+// locateMost bounds the pieces of evidence that are looked for.
+const locateMost = 60
+
+// locate fills in the permalinks of evidence that was found before its records
+// were stored: by source, time and line. What is not found stays without.
+func (s *Server) locate(ctx context.Context, inc *culprit.Incident) error {
+	n := 0
+	for i := range inc.Causes {
+		l := slices.Clone(inc.Causes[i].Evidence)
+		inc.Causes[i].Evidence = l
+		for k := range l {
+			e := &l[k]
+			if e.Seq != 0 || n == locateMost {
+				continue
+			}
+			n++
+			q, err := query.Parse("source:" + quoted(e.Source))
+			if err != nil {
+				continue // a name that no query can say
+			}
+			// A line may be cited with the time of its twin in another log, or have none.
+			since, until := inc.Start.Add(-5*time.Minute), inc.End.Add(5*time.Minute)
+			if e.Time != nil {
+				since, until = e.Time.Add(-time.Second), e.Time.Add(time.Second)
+			}
+			p, err := s.cfg.Searcher.Search(ctx, Search{Query: Query{Query: q, Since: since, Until: until}, OldestFirst: true, Limit: 1000})
+			if err != nil {
+				return err
+			}
+			for _, h := range p.Hits {
+				if r := h.Record; r.Source == e.Source && r.LineFrom <= e.Line && e.Line <= max(r.LineTo, r.LineFrom) {
+					e.Seq = h.Seq
+					break
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // complete returns a copy of inc in which no list is nil, so that JSON has []

@@ -2,6 +2,7 @@ package web
 
 import (
 	"hash/fnv"
+	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -36,9 +37,30 @@ var lanes = map[culprit.Kind]string{
 	culprit.KindConfigMissing: "app", culprit.KindAppStarted: "app", culprit.KindAppStopping: "app", culprit.KindException: "app",
 }
 
-// own reports whether an event is about the service of the incident.
+// own reports whether an event is about the service of the incident. Managers
+// name it in their lines, the kernel by the unit of the victim.
 func own(inc *culprit.Incident, e *culprit.Event) bool {
-	return inc.Service != "" && (e.Service == inc.Service || e.Unit == inc.Service+".service" || e.Unit == inc.Service)
+	if inc.Service == "" {
+		return false
+	}
+	for _, name := range []string{e.Service, e.Unit, e.Process, e.Attrs.Get("program"), e.Attrs.Get("app_ref"), e.Attrs.Get("victim_unit"), path.Base(e.Attrs.Get("oom_memcg"))} {
+		if strings.TrimSuffix(name, ".service") == inc.Service {
+			return true
+		}
+	}
+	return false
+}
+
+// moment is when an event is drawn: at its time, or at the earliest that its
+// neighbours allow if the log writes none and they leave little room.
+func moment(e *culprit.Event) (t time.Time, exact bool) {
+	if !e.Time.IsZero() {
+		return e.Time, true
+	}
+	if !e.NotBefore.IsZero() && e.NotAfter.Sub(e.NotBefore) <= time.Minute {
+		return e.NotBefore, false
+	}
+	return time.Time{}, false
 }
 
 // marks picks the events that are drawn as marks: those of the service, and
@@ -47,7 +69,7 @@ func marks(inc *culprit.Incident, events []*culprit.Event) []Mark {
 	l := []Mark{}
 	for _, e := range events {
 		lane, ok := lanes[e.Kind]
-		if !ok || e.Time.IsZero() {
+		if t, _ := moment(e); !ok || t.IsZero() {
 			continue
 		}
 		if !own(inc, e) && lane != "kernel" && (lane != "changes" || e.Service != "") {
@@ -64,8 +86,9 @@ func marks(inc *culprit.Incident, events []*culprit.Event) []Mark {
 // mark makes the mark of an event. Its number is that of the link of the chain
 // that rests on the same record.
 func mark(inc *culprit.Incident, e *culprit.Event, lane string) Mark {
+	t, exact := moment(e)
 	m := Mark{
-		Lane: lane, Time: e.Time.UTC(), Kind: string(e.Kind), Severity: e.Severity.String(), Title: title(e),
+		Lane: lane, Time: t.UTC(), Kind: string(e.Kind), Severity: e.Severity.String(), Title: title(e),
 		Entity: e.Service, Text: cut(e.Text, listText), Count: max(e.Count, 1), Own: own(inc, e),
 	}
 	if len(e.Places) > 0 {
@@ -73,12 +96,15 @@ func mark(inc *culprit.Incident, e *culprit.Event, lane string) Mark {
 		m.Source, m.Line, m.Seq = p.Source, p.Line, p.Seq
 	}
 	m.ID = markID(e)
+	if !exact {
+		m.Title += " (the log gives no time)"
+	}
 	var evidence []culprit.Evidence
 	if len(inc.Causes) > 0 {
 		evidence = inc.Causes[0].Evidence
 	}
 	for _, c := range inc.Chain { // the event itself, before what shares its record
-		if c.Time != nil && c.Kind == m.Kind && c.Time.Equal(e.Time) {
+		if c.Time != nil && c.Kind == m.Kind && c.Time.Equal(t) && number(c.Role) > 0 {
 			m.N = number(c.Role)
 			return m
 		}
@@ -202,6 +228,9 @@ func states(inc *culprit.Incident, events []*culprit.Event, tl *Timeline) []Stat
 			}
 			turn(t, state, pid, text)
 		case culprit.KindStarting, culprit.KindStarted, culprit.KindSpawned, culprit.KindRunning, culprit.KindContainerStarted, culprit.KindSupervisorStarted:
+			if open.State == "running" && (e.Kind == culprit.KindStarted || e.Kind == culprit.KindRunning) {
+				continue // the manager's word for what the app has said before
+			}
 			stopping = false
 			if listens {
 				turn(t, "starting", 0, "starting")

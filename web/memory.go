@@ -84,7 +84,15 @@ func (s *Server) memory(ctx context.Context, inc *culprit.Incident, events []*cu
 		if !own(inc, e) || len(e.Places) == 0 {
 			continue
 		}
-		add(e.Time, e.Text, e.Places[0].Source, e.Places[0].Line, e.Places[0].Seq)
+		p := e.Places[0]
+		if kb, limit := e.Attrs.GetInt("usage_kb"), e.Attrs.GetInt("limit_kb"); kb > 0 && !e.Time.IsZero() {
+			if limit > 0 && limit < 1<<40 {
+				m.Limit = float64(limit) * 1024
+			}
+			m.Readings = append(m.Readings, Reading{Time: e.Time.UTC(), Bytes: float64(kb) * 1024, Text: cut(e.Text, listText), Source: p.Source, Line: p.Line, Seq: p.Seq})
+			continue
+		}
+		add(e.Time, e.Text, p.Source, p.Line, p.Seq)
 	}
 	rss, err := query.Parse("rss")
 	if err != nil {
@@ -95,7 +103,7 @@ func (s *Server) memory(ctx context.Context, inc *culprit.Incident, events []*cu
 		return m, err
 	}
 	for _, h := range page.Hits {
-		if h.Service == inc.Service || h.Record.Unit == inc.Service+".service" {
+		if h.Service == inc.Service || h.Record.Unit == inc.Service+".service" || h.Record.Process == inc.Service {
 			add(h.Record.Time, string(h.Record.Text), h.Record.Source, h.Record.LineFrom, h.Seq)
 		}
 	}

@@ -241,10 +241,15 @@ func (s *Server) services(ctx context.Context, q Query) ([]series, error) {
 	var l []series
 	for _, f := range fs {
 		for _, v := range f.Values {
-			l = append(l, series{v.Value, `service:"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(v.Value) + `"`})
+			l = append(l, series{v.Value, "service:" + quoted(v.Value)})
 		}
 	}
 	return l, nil
+}
+
+// quoted writes a value so that the query language reads it as one.
+func quoted(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 }
 
 // inSteps counts in steps of the given length; the last one ends where q does.

@@ -131,7 +131,7 @@ func (s *Server) timeline(ctx context.Context, inc *culprit.Incident) (*Timeline
 		return nil, err
 	}
 	tl.Truncated = len(events) == timelineEvents
-	slices.SortStableFunc(events, func(a, b *culprit.Event) int { return a.Time.Compare(b.Time) })
+	slices.SortStableFunc(events, func(a, b *culprit.Event) int { at, _ := moment(a); bt, _ := moment(b); return at.Compare(bt) })
 
 	tl.Failures = failures(inc, events, tl)
 	tl.Marks = marks(inc, events)
@@ -189,11 +189,11 @@ func (s *Server) lastChange(ctx context.Context, inc *culprit.Incident, t time.T
 
 // others counts requests of the access logs that saw none of the failures.
 func (s *Server) others(ctx context.Context, inc *culprit.Incident) ([]OtherSource, error) {
-	all, err := query.Parse("kind:" + string(culprit.KindHTTPRequest))
+	all, err := query.Parse("kind:http_*")
 	if err != nil {
 		return nil, err
 	}
-	bad, err := query.Parse("kind:" + string(culprit.KindHTTPRequest) + " status:>=500")
+	bad, err := query.Parse("kind:http_* status:>=500")
 	if err != nil {
 		return nil, err
 	}

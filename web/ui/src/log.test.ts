@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { elide, folds, hits, printable, proof, trace, type Piece } from './log'
+import { change, elide, focus, folds, hits, printable, proof, trace, type Piece } from './log'
 
 const text = (p: Piece[]) => p.map((x) => x.text).join('')
 const nginx = '2026/11/22 08:22:33 [error] 287#287: *1624 connect() failed (111: Connection refused) while connecting to upstream, client: 203.0.113.182, server: shop.example.com, request: "GET /api/products?page=6 HTTP/1.1", upstream: "http://127.0.0.1:3000/products?page=6", host: "shop.example.com"'
@@ -62,4 +62,14 @@ describe('folds', () => {
   it('sorts frames', () => expect(lines.map((l) => l.kind)).toEqual(['text', 'own', 'foreign', 'foreign', 'foreign', 'own', 'text']))
   it('folds runs of foreign frames only', () => expect(folds(lines).map((g) => [g.folded, g.lines.length])).toEqual([[false, 2], [true, 3], [false, 2]]))
   it('keeps every line', () => expect(folds(lines).flatMap((g) => g.lines).length).toBe(7))
+})
+
+it('focus finds the line that decides', () => {
+  expect(focus('memory: x\nMemory cgroup out of memory: Killed process 232 (node) total-vm\nrest')).toEqual({ line: 'Memory cgroup out of memory: Killed process 232 (node) total-vm', more: true })
+  expect(focus('nothing')).toEqual({ line: 'nothing', more: false })
+})
+
+it('change reads a reflog', () => {
+  expect(change(`${'9'.repeat(40)} ${'8'.repeat(40)} deploy <deploy@vps-17> 1795337192 +0900\treset: moving to release-2.3.1`)).toBe('reset: moving to release-2.3.1')
+  expect(change('shop-api: activating release 2')).toBe('shop-api: activating release 2')
 })

@@ -67,6 +67,19 @@ export function proof(text: string): Piece[] {
   return [{ text }]
 }
 
+/** focus is the line of a text that holds the words that decide, or the first; and whether there are others. */
+export function focus(text: string): { line: string; more: boolean } {
+  const lines = text.split('\n', 400)
+  const at = lines.findIndex((l) => decisive.some((re) => re.test(printable(l))))
+  return { line: lines[Math.max(at, 0)] ?? '', more: lines.length > 1 }
+}
+
+/** change says a deploy in a line: of an entry of git's reflog, what it did. */
+export function change(text: string): string {
+  const m = /^[0-9a-f]{40} [0-9a-f]{40} .{0,200}?\t(.+)$/.exec(text)
+  return (m?.[1] ?? text).split('\n')[0] ?? ''
+}
+
 /** hits cuts a printable text at the words of a query. */
 export function hits(text: string, words: string[]): Piece[] {
   const spans: [number, number][] = []

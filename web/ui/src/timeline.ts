@@ -247,12 +247,13 @@ export function boxes(inc: Incident): Box[] {
   const root = inc.chain.find((c) => c.role === 'root')
   const failure = inc.chain.find((c) => c.role === 'failure') ?? inc.chain.find((c) => c.role === 'trigger')
   const impact = inc.chain.find((c) => c.role === 'impact')
-  const line = (c: { evidence: number[] } | undefined, last = false): Evidence | null => {
+  const line = (c: { evidence: number[] } | undefined, not: Evidence | null = null): Evidence | null => {
     const of = (c?.evidence ?? []).map((i) => evidence[i]).filter((e): e is Evidence => !!e)
-    return of.find((e) => e.role === 'decisive') ?? (last ? of.at(-1) : of[0]) ?? null
+    // Two boxes with the same line would prove one thing only.
+    return of.find((e) => e.role === 'decisive' && e !== not) ?? of.find((e) => e !== not) ?? of[0] ?? null
   }
   const out: Box[] = []
-  if (root && root !== failure) out.push({ n: 1, role: 'root', label: 'Root cause', time: root.time ?? null, text: root.text, detail: [], line: line(root, true) })
+  if (root && root !== failure) out.push({ n: 1, role: 'root', label: 'Root cause', time: root.time ?? null, text: root.text, detail: [], line: line(root, line(failure)) })
   if (failure) {
     const rest = inc.chain.filter((c) => (c.role === 'keeps_down' || c.role === 'recovery' || c.role === 'trigger') && c !== failure).map((c) => c.text)
     out.push({ n: 2, role: 'failure', label: root ? 'Critical failure' : 'Cause', time: failure.time ?? null, text: failure.text, detail: rest, line: line(failure) })
