@@ -1,4 +1,4 @@
-# make run    builds culprit and tells the story of examples/latent-deploy
+# make run    builds culprit, tells the story of examples/latent-deploy and serves the pages until Ctrl-C
 # make test   everything that CI runs; installs Debian packages that the tests need and that are missing
 #
 # The work is done by the scripts in ci/, which can be called by themselves.
@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .PHONY: run build test packages go lint fuzz ui bench eval screenshots clean
 
 run: build
-	@./culprit why examples/latent-deploy || [ $$? -eq 1 ] # 1: an incident was found
+	@./culprit demo
 
 build:
 	go build -o culprit ./cmd/culprit

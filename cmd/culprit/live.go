@@ -45,11 +45,10 @@ type live struct {
 	names   *attribution
 	c       *correlate.Correlator
 	writers map[string]*streamWriter
-	seen    map[string]int64 // highest number of each sequence of a journal
-	failed  error            // of the last commit
+	failed  error // of the last commit
 
-	told map[string]*told // incidents, by id; only used by the goroutine that tells
-	seqs map[evidenceKey]int64
+	evidence *locator
+	told     map[string]*told // incidents, by id; only used by the goroutine that tells
 }
 
 // A streamWriter is the store's writer of one stream.
@@ -65,8 +64,8 @@ func newLive(s *store.Store, topo culprit.Topology, window time.Duration) *live 
 	l := &live{
 		store: s, log: slog.New(slog.DiscardHandler), window: window, now: time.Now, after: time.After,
 		own: func(*culprit.Record) bool { return false }, tell: func(string, *culprit.Incident) {}, backlog: func() bool { return false }, behind: func() bool { return false },
-		changed: make(chan struct{}, 1), writers: map[string]*streamWriter{}, seen: map[string]int64{},
-		told: map[string]*told{}, seqs: map[evidenceKey]int64{},
+		changed: make(chan struct{}, 1), writers: map[string]*streamWriter{},
+		told: map[string]*told{}, evidence: newLocator(s),
 	}
 	l.use(topo)
 	return l
@@ -110,7 +109,8 @@ func (l *live) Commit(ctx context.Context, batches []ingest.Batch) error {
 			}
 		}
 	}
-	if l.failed = l.keep(ctx, batches); l.failed != nil {
+	added := make([][]*culprit.Record, len(batches))
+	if l.failed = l.keep(ctx, batches, added); l.failed != nil {
 		// The writers hold records that are not stored; the same come again.
 		for _, b := range batches {
 			l.release(b.Stream)
@@ -119,10 +119,8 @@ func (l *live) Commit(ctx context.Context, batches []ingest.Batch) error {
 	}
 	for i := range batches {
 		b := &batches[i]
-		for _, r := range b.Closed {
-			if l.isNew(r) {
-				l.c.Add(r)
-			}
+		for _, r := range added[i] {
+			l.c.Add(r)
 		}
 		if b.Checkpoint != nil {
 			l.c.SetOpen(b.Stream, b.Open)
@@ -138,8 +136,9 @@ func (l *live) Commit(ctx context.Context, batches []ingest.Batch) error {
 	return nil
 }
 
-// keep stores batches.
-func (l *live) keep(ctx context.Context, batches []ingest.Batch) error {
+// keep stores batches. It sets in added which records of each were not stored
+// before.
+func (l *live) keep(ctx context.Context, batches []ingest.Batch, added [][]*culprit.Record) error {
 	var parts []store.Part
 	now := l.now()
 	for i := range batches {
@@ -153,10 +152,16 @@ func (l *live) keep(ctx context.Context, batches []ingest.Batch) error {
 		}
 		s.used = now
 		unparsed := 0
+		fresh := b.Closed[:0:0]
 		for _, r := range b.Closed {
+			n := s.w.Records()
 			if err := s.w.Add(r); err != nil {
 				return fmt.Errorf("store record: %w", err)
 			}
+			if s.w.Records() == n {
+				continue // stored before: a journal is read again after a step of the clock
+			}
+			fresh = append(fresh, r)
 			if r.Kind == "" && r.Time.IsZero() && r.Process == "" && r.Severity == culprit.SeverityNone {
 				unparsed++
 			}
@@ -167,6 +172,7 @@ func (l *live) keep(ctx context.Context, batches []ingest.Batch) error {
 		if b.Checkpoint != nil {
 			s.w.SetOpen(b.Open)
 		}
+		added[i] = fresh
 		parts = append(parts, store.Part{Writer: s.w, Checkpoint: b.Checkpoint, Forget: b.Forget})
 	}
 	if len(parts) == 0 {
@@ -224,28 +230,6 @@ func formatOf(b *ingest.Batch) string {
 	return format
 }
 
-// isNew reports whether a record of a journal was not seen before: after a step
-// of the clock the follower reads some again, and relies on the store, which
-// drops them.
-func (l *live) isNew(r *culprit.Record) bool {
-	if r.Start.Cursor == "" {
-		return true
-	}
-	id, from, ok := store.ParseCursor(r.Start.Cursor)
-	if !ok {
-		return true
-	}
-	if last, known := l.seen[id]; known && from <= last {
-		return false
-	}
-	to := from
-	if _, n, ok := store.ParseCursor(r.End.Cursor); ok {
-		to = max(from, n)
-	}
-	l.seen[id] = to
-	return true
-}
-
 // rebuildPage is the number of records that are read from the store at a time.
 const rebuildPage = 5000
 
@@ -295,7 +279,6 @@ func (l *live) rebuild(ctx context.Context) error {
 				return nil
 			}
 			l.names.restore(h.Record, h.Service)
-			l.isNew(h.Record) // notes how far its journal was read
 			l.c.Add(h.Record)
 			n++
 			return nil

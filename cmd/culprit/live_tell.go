@@ -2,17 +2,14 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
 
 	"culprit"
-	"culprit/internal/query"
 	"culprit/internal/store"
 )
 
@@ -57,6 +54,7 @@ func (l *live) load(ctx context.Context) error {
 			return fmt.Errorf("write incident %s: %w", inc.ID, err)
 		}
 		l.told[inc.ID] = &told{inc, b}
+		l.evidence.learn(inc)
 		// The correlator begins with the window; what began before it is settled.
 		l.pacing.horizon = l.now().Add(-l.window)
 	}
@@ -114,7 +112,7 @@ func (l *live) report(ctx context.Context) (time.Duration, error) {
 	changes, gone := l.match(rep.Incidents)
 	var put []*culprit.Incident
 	for i := range changes {
-		l.locate(ctx, changes[i].inc)
+		l.evidence.locate(ctx, changes[i].inc)
 		b, err := json.Marshal(changes[i].inc)
 		if err != nil {
 			return 0, fmt.Errorf("write incident %s: %w", changes[i].inc.ID, err)
@@ -227,77 +225,10 @@ func related(a, b *culprit.Incident) bool {
 // same reports whether an incident says what was told. The numbers of records in
 // the store are found out only for what is told, so they are copied.
 func (l *live) same(was *told, inc *culprit.Incident) bool {
-	l.number(inc)
+	l.evidence.number(inc)
 	b, err := json.Marshal(inc)
 	return err == nil && bytes.Equal(b, was.json)
 }
-
-// An evidenceKey names a record that is evidence.
-type evidenceKey struct {
-	source string
-	line   int
-	text   string
-}
-
-func keyOf(e *culprit.Evidence) evidenceKey {
-	return evidenceKey{e.Source, e.Line, e.Text[:min(len(e.Text), 200)]}
-}
-
-// number sets the sequence numbers of evidence that are known.
-func (l *live) number(inc *culprit.Incident) {
-	for i := range inc.Causes {
-		for k := range inc.Causes[i].Evidence {
-			e := &inc.Causes[i].Evidence[k]
-			e.Seq = cmp.Or(e.Seq, l.seqs[keyOf(e)])
-		}
-	}
-}
-
-const (
-	maxLocated = 200   // pieces of evidence that are looked for at a time
-	maxSeqs    = 20000 // that are remembered
-)
-
-// locate sets the sequence numbers of evidence, which make it a link.
-func (l *live) locate(ctx context.Context, inc *culprit.Incident) {
-	l.number(inc)
-	if len(l.seqs) > maxSeqs {
-		clear(l.seqs)
-	}
-	n := 0
-	for i := range inc.Causes {
-		for k := range inc.Causes[i].Evidence {
-			e := &inc.Causes[i].Evidence[k]
-			if e.Seq != 0 || e.Time == nil || n >= maxLocated {
-				continue
-			}
-			n++
-			e.Seq = l.find(ctx, e)
-			l.seqs[keyOf(e)] = e.Seq
-		}
-	}
-}
-
-// find looks for a record at its time, then a little around it: of an entry that
-// stands in two sources the finer time is told.
-func (l *live) find(ctx context.Context, e *culprit.Evidence) (seq int64) {
-	for _, around := range []time.Duration{0, 4 * time.Second} {
-		o := store.SearchOptions{Limit: store.MaxLimit, Since: e.Time.Add(-around), Until: e.Time.Add(around + 1)}
-		_, err := l.store.Search(ctx, query.All(), o, func(h *store.Hit) error {
-			if h.Record.LineFrom == e.Line && h.Source == e.Source {
-				seq = h.Seq
-				return errFound
-			}
-			return nil
-		})
-		if seq != 0 || err != nil {
-			return seq
-		}
-	}
-	return 0
-}
-
-var errFound = errors.New("found")
 
 // forget drops what lies before the window, once all that was there at the start
 // has been read. Incidents that begin before it are told for good.

@@ -43,6 +43,7 @@ func newRootCommand() *cobra.Command {
 		newImportCommand(f),
 		newSearchCommand(f),
 		newServeCommand(f),
+		newDemoCommand(f),
 	)
 	return root
 }
