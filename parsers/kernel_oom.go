@@ -29,7 +29,7 @@ const (
 )
 
 // oomWords are what a report begins with; oomKillLine reads the last five.
-var oomWords = phrases(oomInvoked, oomSummary, "memory: usage ", oomLimitOf, "Out of memory", "Out of Memory", "Memory cgroup out of memory", "Killed process ", " sharing same memory")
+var oomWords = phrases("oom-killer: ", oomSummary, "memory: usage ", oomLimitOf, "Out of memory", "Out of Memory", "Memory cgroup out of memory", "Killed process ", " sharing same memory")
 
 // oomRule joins a report from its head, or from the first line that says
 // something where the head is missing.

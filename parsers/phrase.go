@@ -30,25 +30,24 @@ var lineWords phraseScan
 // the three one further on, so that one of the two is read wherever the phrase
 // stands; they are those that are rarest in text.
 type phraseScan struct {
-	slot [phraseSlots]uint16 // 1 + index of the first entry of a hash, 0 if there is none
+	seen [1 << 10]uint64 // a bit for each hash of which there is an entry
+	slot [1 << 10]uint16 // 1 + index of the first entry by the first bits of the hash, 0 if there is none
 	list []phraseEntry
 	sets int
 	all  phraseSet // counts as found in every text, for tests
 }
-
-const phraseSlots = 1 << 12
 
 type phraseEntry struct {
 	text string
 	at   int // of the three bytes
 	fold bool
 	set  phraseSet
-	next uint16 // 1 + index of the next entry of the hash
+	next uint16 // 1 + index of the next entry of the slot
 }
 
 // phraseHash takes the first three of four bytes, the lowest first, capitals as
 // small letters.
-func phraseHash(gram uint32) uint32 { return (gram | 0x202020) << 8 * 0x9e3779b1 >> (32 - 12) }
+func phraseHash(gram uint32) uint32 { return (gram | 0x202020) << 8 * 0x9e3779b1 >> 16 }
 
 func (p *phraseScan) declare(list []string, fold bool) phraseSet {
 	set := phraseSet(1) << p.sets
@@ -71,7 +70,9 @@ func (p *phraseScan) add(s string, set phraseSet, fold bool) {
 		}
 	}
 	for k := range 2 {
-		slot := &p.slot[phraseHash(uint32(s[best+k])|uint32(s[best+k+1])<<8|uint32(s[best+k+2])<<16)]
+		h := phraseHash(uint32(s[best+k]) | uint32(s[best+k+1])<<8 | uint32(s[best+k+2])<<16)
+		p.seen[h>>6] |= 1 << (h & 63)
+		slot := &p.slot[h>>6]
 		p.list = append(p.list, phraseEntry{text: s, at: best + k, fold: fold, set: set, next: *slot})
 		*slot = uint16(len(p.list))
 	}
@@ -95,20 +96,20 @@ func (p *phraseScan) scan(s string) phraseSet {
 	b := unsafe.Slice(unsafe.StringData(s), len(s))
 	found := p.all
 	for i := 0; i+4 <= len(b); i += 2 {
-		if k := p.slot[phraseHash(binary.LittleEndian.Uint32(b[i:]))]; k != 0 {
-			found |= p.entered(k, s, i)
+		if h := phraseHash(binary.LittleEndian.Uint32(b[i:])); p.seen[h>>6]>>(h&63)&1 != 0 {
+			found |= p.entered(h, s, i)
 		}
 	}
 	if n := len(b); n > 3 && n%2 == 1 {
-		found |= p.entered(p.slot[phraseHash(binary.LittleEndian.Uint32(b[n-4:])>>8)], s, n-3)
+		found |= p.entered(phraseHash(binary.LittleEndian.Uint32(b[n-4:])>>8), s, n-3)
 	}
 	return found
 }
 
-// entered returns the sets of the phrases from entry k-1 on that stand in s
-// where i is the place of their three bytes.
-func (p *phraseScan) entered(k uint16, s string, i int) (found phraseSet) {
-	for k != 0 {
+// entered returns the sets of the phrases that are entered under h and stand in
+// s where i is the place of their three bytes.
+func (p *phraseScan) entered(h uint32, s string, i int) (found phraseSet) {
+	for k := p.slot[h>>6]; k != 0; {
 		e := &p.list[k-1]
 		if from := i - e.at; from >= 0 && from+len(e.text) <= len(s) && (s[from:from+len(e.text)] == e.text || e.fold && hasFold(s[from:], e.text)) {
 			found |= e.set
