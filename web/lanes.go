@@ -151,8 +151,14 @@ func laneOf(c *culprit.ChainLink, tl *Timeline) string {
 			return m.Lane
 		}
 	}
-	if strings.HasPrefix(c.Kind, "memory") {
+	switch k := c.Kind; {
+	case strings.HasPrefix(k, "memory_growth"):
 		return "memory"
+	case strings.HasPrefix(k, string(culprit.VerdictMemoryLimit)), strings.HasPrefix(k, string(culprit.VerdictPlannedRestart)), strings.HasPrefix(k, string(culprit.VerdictRestartUnexplained)),
+		strings.HasPrefix(k, string(culprit.VerdictExited)), strings.HasPrefix(k, string(culprit.VerdictKilled)):
+		return "manager"
+	case strings.HasPrefix(k, "host_"):
+		return "kernel"
 	}
 	return "app"
 }

@@ -33,6 +33,9 @@ func title(e *culprit.Event) string {
 		if s := a.Get("exit_status"); s != "" {
 			return "exited, " + cut(s, 24)
 		}
+		if s := a.Get("signal"); s != "" {
+			return "ended by " + cut(s, 24)
+		}
 		return "exited"
 	case culprit.KindFailedResult:
 		if s := a.Get("result"); s != "" {
