@@ -92,7 +92,9 @@ type demonstration struct {
 }
 
 // resolve implements store.Options.Resolve.
-func (d *demonstration) resolve(r *culprit.Record) (service, upstream string) { return d.names.resolve(r) }
+func (d *demonstration) resolve(r *culprit.Record) (service, upstream string) {
+	return d.names.resolve(r)
+}
 
 // add loads one example, as an import does, under names without the temporary folder.
 func (d *demonstration) add(ctx context.Context, e examples.Example) (*culprit.Report, *time.Location, error) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"strings"
 	"time"
-	"unicode"
 
 	"culprit"
 	"culprit/internal/query"
@@ -75,21 +74,27 @@ func (l *locator) locate(ctx context.Context, inc *culprit.Incident) {
 				continue
 			}
 			n++
-			if e.Seq = l.find(ctx, e); e.Seq != 0 {
+			if e.Seq = l.find(ctx, inc, e); e.Seq != 0 {
 				l.seqs[keyOfEvidence(e)] = e.Seq
 			}
 		}
 	}
 }
 
-// find looks for a record at its time, then a little around it: of an entry that
-// stands in two sources the finer time is told. One without a time is looked for
-// by its words.
-func (l *locator) find(ctx context.Context, e *culprit.Evidence) (seq int64) {
-	look := func(q *query.Query, o store.SearchOptions) bool {
-		o.Limit = store.MaxLimit
+// find looks for the record of a piece of evidence in its source, at its time and
+// then a little around it: of an entry that stands in two sources the finer time
+// is told. One without a time is looked for around the incident; where a log
+// states no time at all, in all of it.
+func (l *locator) find(ctx context.Context, inc *culprit.Incident, e *culprit.Evidence) (seq int64) {
+	q, err := query.Parse(`source:"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(e.Source) + `"`)
+	if err != nil {
+		return 0 // a name that no query can say
+	}
+	look := func(since, until time.Time) bool {
+		o := store.SearchOptions{Limit: store.MaxLimit, Order: store.Oldest, Since: since, Until: until}
 		_, err := l.store.Search(ctx, q, o, func(h *store.Hit) error {
-			if h.Record.LineFrom == e.Line && h.Source == e.Source && !h.Open {
+			r := h.Record
+			if h.Source == e.Source && r.LineFrom <= e.Line && e.Line <= max(r.LineFrom, r.LineTo) && !h.Open {
 				seq = h.Seq
 				return errFound
 			}
@@ -98,25 +103,19 @@ func (l *locator) find(ctx context.Context, e *culprit.Evidence) (seq int64) {
 		return err == nil && seq == 0
 	}
 	if e.Time == nil {
-		if q, err := query.Parse(wordsOf(e.Text)); err == nil {
-			look(q, store.SearchOptions{})
+		if look(inc.Start.Add(-farFrom), inc.End.Add(farFrom)) {
+			look(time.Time{}, time.Time{})
 		}
-		return seq
-	}
-	at := *e.Time
-	if look(query.All(), store.SearchOptions{Since: at, Until: at.Add(1)}) {
-		const around = 4 * time.Second
-		look(query.All(), store.SearchOptions{Since: at.Add(-around), Until: at.Add(around)})
+	} else if at := *e.Time; look(at, at.Add(1)) {
+		look(at.Add(-nearTo), at.Add(nearTo))
 	}
 	return seq
 }
 
-// wordsOf is a query for the first words of a text.
-func wordsOf(text string) string {
-	words := strings.FieldsFunc(text[:min(len(text), 400)], func(r rune) bool {
-		return r != '_' && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
-	})
-	return strings.ToLower(strings.Join(words[:min(len(words), 10)], " "))
-}
+// How far around evidence its record is looked for.
+const (
+	nearTo  = 4 * time.Second // the journal reads the kernel's lines late
+	farFrom = 10 * time.Minute
+)
 
 var errFound = errors.New("found")
