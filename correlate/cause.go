@@ -16,11 +16,20 @@ type lastWords struct {
 	initiator string // who ordered it
 	change    *culprit.Event
 	missing   string // the source that would be needed and could not be read; then nothing is asserted
+	unclear   string // or what the sources that were read leave open
 	terms     []culprit.Term
 }
 
 // identity tells whether the join is by more than nearness in time.
 func (w *lastWords) identity() bool { return w.joined != "time" }
+
+// open says what keeps the last words from being asserted, "" if nothing does.
+func (w *lastWords) open() string {
+	if w.missing != "" {
+		return w.missing + " could not be read"
+	}
+	return w.unclear
+}
 
 func (w *lastWords) decisive() *culprit.Event {
 	if len(w.evidence) == 0 {

@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"slices"
 	"time"
 
 	"culprit"
@@ -68,8 +69,11 @@ var causeExited = cause{culprit.VerdictExited, func(x *exam, r *run) *lastWords 
 	}
 	w := &lastWords{evidence: []*culprit.Event{r.exit}, joined: joinByManager(r), entity: r.entity() + " " + how,
 		terms: []culprit.Term{term("exit_only", 2, how+", and said nothing before")}}
-	if !x.coverage.words(r) {
+	switch {
+	case !x.coverage.words(r):
 		w.missing = "the output of " + r.service.name
+	case slices.ContainsFunc(r.said, func(e *culprit.Event) bool { return e.Time.IsZero() && lastWord(e.Kind) }):
+		w.unclear = "its log has errors but notes no time"
 	}
 	return w
 }}

@@ -27,9 +27,6 @@ var causeMemoryLimit = cause{culprit.VerdictMemoryLimit, func(x *exam, r *run) *
 	joined := ""
 	for _, e := range x.memory {
 		t := e.Time
-		if t.IsZero() {
-			t = e.NotAfter // aligned by its neighbours, see reports
-		}
 		if !within(t, at, memoryBefore, memoryAfter) {
 			continue
 		}
@@ -39,8 +36,13 @@ var causeMemoryLimit = cause{culprit.VerdictMemoryLimit, func(x *exam, r *run) *
 		}
 		best, joined = e, how
 	}
-	if best == nil {
-		return nil
+	if best == nil || joined == "time" && r.limit != nil {
+		if best, joined = r.limit, "program"; best == nil {
+			return nil
+		}
+		if !r.limitSure {
+			joined = "time"
+		}
 	}
 	w := &lastWords{evidence: []*culprit.Event{best}, joined: joined}
 	w.terms = append(w.terms, term("limit_line", 5, "the manager says that it ended the process for its memory"))
@@ -75,10 +77,11 @@ func (x *exam) limitOf(e *culprit.Event, r *run) string {
 	}
 	if e.Kind == culprit.KindMemoryRestart {
 		if p, _ := managed(e); p != "" {
-			if p == r.service.name {
+			switch x.services.lookup(p) {
+			case r.service:
 				return "program"
-			}
-			if x.services.lookup(p) != nil {
+			case nil:
+			default:
 				return ""
 			}
 		}

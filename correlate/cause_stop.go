@@ -79,9 +79,23 @@ var causeOrderedStop = cause{culprit.VerdictRestartUnexplained, func(x *exam, r 
 		w.initiator = initiatorOf(c)
 		w.evidence = append(w.evidence, c)
 		w.terms = append(w.terms, term("initiator", 3, "the order is announced "+ago(r.order.Time.Sub(c.Time))+" before"))
+	} else if l := r.service.unplaced; len(l) > 0 && within(r.service.again(r), r.exitTime(), 0, memoryAfter) {
+		w.entity = r.entity() + " was stopped on order"
+		w.unclear = logOfListener(l[0]) + " restarted it " + times(len(l)) + " and notes no time"
+		w.evidence = append(w.evidence, l[0])
 	}
 	return w
 }}
+
+// again is when a service was started after a run, zero if it was not.
+func (v *service) again(r *run) time.Time {
+	for i, o := range v.runs[:max(len(v.runs)-1, 0)] {
+		if o == r {
+			return v.runs[i+1].began()
+		}
+	}
+	return time.Time{}
+}
 
 // order returns the change that announces a stop of a service, the nearest
 // before it that touches it.

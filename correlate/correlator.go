@@ -16,15 +16,16 @@ const maxEvents = 200_000
 
 // A Correlator collects what the logs say. It is not safe for concurrent use.
 type Correlator struct {
-	topo    *topology
-	traffic *traffic
-	events  []*culprit.Event
-	open    map[string][]*culprit.Event // by source, see SetOpen
-	dropped int
-	cover   map[string]*sourceCover
-	reading *sourceCover // of the last record
-	gaps    []culprit.Gap
-	newest  time.Time
+	topo     *topology
+	traffic  *traffic
+	events   []*culprit.Event
+	open     map[string][]*culprit.Event // by source, see SetOpen
+	dropped  int
+	cover    map[string]*sourceCover
+	reading  *sourceCover // of the last record
+	gaps     []culprit.Gap
+	readings readings
+	newest   time.Time
 }
 
 // sourceCover is what one source can prove.
@@ -38,7 +39,7 @@ type sourceCover struct {
 // New returns a correlator for one machine.
 func New(t culprit.Topology) *Correlator {
 	topo := newTopology(t)
-	return &Correlator{topo: topo, traffic: newTraffic(topo), cover: map[string]*sourceCover{}}
+	return &Correlator{topo: topo, traffic: newTraffic(topo), cover: map[string]*sourceCover{}, readings: readings{}}
 }
 
 // Add takes a record. It keeps nothing of it.
@@ -68,7 +69,7 @@ func (c *Correlator) Add(r *culprit.Record) {
 		}
 	}
 	switch {
-	case ignored(r):
+	case ignored(r), c.readings.note(r):
 	case c.traffic.add(r):
 	default:
 		c.keep(r)
@@ -117,7 +118,9 @@ func (c *Correlator) keep(r *culprit.Record) {
 		c.dropped++
 		return
 	}
-	c.events = append(c.events, culprit.NewEvent(r))
+	e := culprit.NewEvent(r)
+	c.readings.mark(e)
+	c.events = append(c.events, e)
 }
 
 // HasKernel says that a source holds the kernel's messages although none was
@@ -155,6 +158,7 @@ func (c *Correlator) Report(now time.Time) *culprit.Report {
 	}
 	a.exam = &exam{services: a.services, coverage: a.coverage}
 	a.exam.sort(events)
+	a.exam.placeRestarts(c.readings, c.newest)
 	for _, s := range c.cover {
 		switch {
 		case s.kernel && !s.others: // a log of the kernel alone is complete up to when it was copied

@@ -141,8 +141,7 @@ type finding struct {
 	service  *service
 	keeps    string
 	knownTo  string
-	remedy   string // for an inconclusive one: what to read or enable
-	missing  string
+	remedy   string         // for an inconclusive one: what to read or enable
 	root     *culprit.Event // the change behind it
 	rootKind string
 	others   []*lastWords // further causes that passed
@@ -306,11 +305,10 @@ func (c *analysis) fromExit(f *finding, byConfig bool) {
 		f.keeps = "not_started"
 	}
 	f.verdict = f.words.verdict
-	if f.words.missing != "" {
-		f.missing = f.words.missing
+	if f.words.open() != "" {
 		f.verdict = culprit.VerdictInconclusive
-		f.knownTo = f.words.entity + " at " + clockTime(f.run.mark()) + "; " + f.missing + " could not be read"
-		f.remedy = remedyFor(f.missing, f.service)
+		f.knownTo = f.words.entity + " at " + clockTime(f.run.mark()) + "; " + f.words.open()
+		f.remedy = remedyFor(f.words, f.service)
 	} else if !byConfig {
 		f.words.terms = append(f.words.terms, term("address_by_time", -2, "no record says that "+f.service.name+" serves this upstream; it is the only one that ended then"))
 	}
@@ -348,10 +346,23 @@ func majority(ended []*run, until time.Time) *run {
 	return best
 }
 
+// remedyUntimed gives the logs of a manager's processes times.
+func remedyUntimed(s *service) string {
+	switch s.manager {
+	case "supervisor":
+		return "stdout_syslog=true and stderr_syslog=true in its section of supervisor's configuration"
+	case "pm2":
+		return "pm2 restart " + s.name + " --time"
+	}
+	return ""
+}
+
 // remedyFor says how to make a missing source readable.
-func remedyFor(missing string, s *service) string {
+func remedyFor(w *lastWords, s *service) string {
 	switch {
-	case strings.Contains(missing, "kernel"):
+	case w.unclear != "":
+		return remedyUntimed(s)
+	case strings.Contains(w.missing, "kernel"):
 		return "sudo journalctl -k --no-pager -o short-iso > kernel.log"
 	case s != nil && s.manager == "systemd":
 		return "sudo journalctl -u " + s.name + " --no-pager > " + s.name + ".log"

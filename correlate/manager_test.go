@@ -210,6 +210,44 @@ var managerScenarios = []scenario{
 			l.pm2(30, culprit.KindRunning, "shop", "App [shop:0] online")
 			l.outage(30, 36)
 		}},
+	{name: "a listener without times, placed by its ticks among other stops", verdict: "memory_limit", service: "shop", tier: culprit.TierProven, topo: supervisorShop, write: func(l *log) {
+		l.stops(-4*3600, -2*3600, 60.7)
+		l.readings(300, 1)
+		l.outage(60.7, 66)
+	}},
+	{name: "a listener without times restarted it, and so did others", verdict: "inconclusive", knownTo: "memmon restarted it once and notes no time", service: "shop", topo: supervisorShop, write: func(l *log) {
+		l.stops(60.7, 100.6)
+		l.outage(60.7, 66)
+		l.add("memmon.err.log", untimed, culprit.Record{Kind: culprit.KindMemoryRestart, Process: "shop", Message: "Restarting shop:shop", Attrs: attrs("program", "shop")})
+	}},
+	{name: "a listener's restart was long ago", verdict: "restart_unexplained", service: "shop", tier: culprit.TierProven, topo: supervisorShop, write: func(l *log) {
+		l.stops(60.7)
+		l.readings(10, 40000)
+		l.outage(60.7, 66)
+	}},
+}
+
+// stops writes restarts of shop that supervisord calls orderly.
+func (l *log) stops(at ...float64) {
+	l.program(-5*3600, culprit.KindSpawned, "shop", 100, "spawned: 'shop' with pid 100")
+	for i, t := range at {
+		l.program(t, culprit.KindWaiting, "shop", 0, "waiting for shop to stop")
+		l.program(t+0.1, culprit.KindStopped, "shop", 0, "stopped: shop (exit status 0)", "exit_status", 0)
+		l.program(t+0.2, culprit.KindSpawned, "shop", 101+i, fmt.Sprintf("spawned: 'shop' with pid %d", 101+i))
+		l.program(t+2.2, culprit.KindRunning, "shop", 0, "success: shop entered RUNNING state")
+	}
+}
+
+// readings writes what memmon does: readings, one restart, readings.
+func (l *log) readings(before, after int) {
+	read := func(n int) {
+		for range n {
+			l.add("memmon.err.log", untimed, culprit.Record{Kind: culprit.KindMemoryReport, Process: "shop", Message: "RSS of shop:shop is 1", Attrs: attrs("program", "shop")})
+		}
+	}
+	read(before)
+	l.add("memmon.err.log", untimed, culprit.Record{Kind: culprit.KindMemoryRestart, Process: "shop", Message: "Restarting shop:shop", Attrs: attrs("program", "shop")})
+	read(after)
 }
 
 func init() { scenarios = append(scenarios, managerScenarios...) }

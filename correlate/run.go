@@ -9,17 +9,19 @@ import (
 
 // A run is one life of a service's process.
 type run struct {
-	service *service
-	start   *culprit.Event // nil if it began before the logs do
-	ready   *culprit.Event // it says that it listens, or its manager that it runs
-	order   *culprit.Event // someone ordered it to stop
-	exit    *culprit.Event // nil if the run goes on
-	gaveUp  *culprit.Event // after this run its manager did not try again
-	restart *culprit.Event // after this run its manager scheduled the next
-	pid     int
-	said    []*culprit.Event // its own words, in order
-	words   *lastWords       // what ended it, or keeps it from serving
-	failed  bool             // it never served between two instants at which the service should have
+	service   *service
+	start     *culprit.Event // nil if it began before the logs do
+	ready     *culprit.Event // it says that it listens, or its manager that it runs
+	order     *culprit.Event // someone ordered it to stop
+	exit      *culprit.Event // nil if the run goes on
+	gaveUp    *culprit.Event // after this run its manager did not try again
+	restart   *culprit.Event // after this run its manager scheduled the next
+	pid       int
+	said      []*culprit.Event // its own words, in order
+	words     *lastWords       // what ended it, or keeps it from serving
+	limit     *culprit.Event   // a listener's restart without a time that ended it, see placeRestarts
+	limitSure bool             // no other stop could be meant
+	failed    bool             // it never served between two instants at which the service should have
 }
 
 // how a run ended, as its manager saw it.

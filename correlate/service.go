@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -12,19 +13,20 @@ import (
 // A service is something that runs and can fail, with everything that the logs
 // say about it in order of time.
 type service struct {
-	name    string
-	manager string             // systemd, supervisor, pm2, docker, ""
-	unit    string             // the unit that it is or runs under
-	number  string             // PM2's, by which people name it too
-	conf    *culprit.Service   // of the manager that the logs show, see settle
-	confs   []*culprit.Service // all of this name: a unit may have been left behind by a move to supervisor
-	events  []*culprit.Event   // with a time
-	untimed []*culprit.Event   // of files without times, in order of their lines
-	spare   []*culprit.Event   // of untimed, last words that no exit was found for
-	listens []listening
-	runs    []*run
-	pids    map[int]bool
-	guessed map[int]bool // of pids, those that are joined by time only
+	name     string
+	manager  string             // systemd, supervisor, pm2, docker, ""
+	unit     string             // the unit that it is or runs under
+	number   string             // PM2's, by which people name it too
+	conf     *culprit.Service   // of the manager that the logs show, see settle
+	confs    []*culprit.Service // all of this name: a unit may have been left behind by a move to supervisor
+	events   []*culprit.Event   // with a time
+	untimed  []*culprit.Event   // of files without times, in order of their lines
+	unplaced []*culprit.Event   // restarts in listeners' logs that no stop was found for
+	spare    []*culprit.Event   // of untimed, last words that no exit was found for
+	listens  []listening
+	runs     []*run
+	pids     map[int]bool
+	guessed  map[int]bool // of pids, those that are joined by time only
 }
 
 // A listening says that a service was seen to listen.
@@ -41,6 +43,7 @@ type services struct {
 	pids   map[int][]pidSpan
 	units  map[string]bool // units whose processes are programs of a manager
 	plain  map[string]*service
+	alone  map[string]bool // programs NAME_00 that have no sibling
 }
 
 // A pidSpan says which service a process belonged to from a time on.
@@ -50,7 +53,7 @@ type pidSpan struct {
 }
 
 func newServices(t *topology) *services {
-	s := &services{topo: t, byName: map[string]*service{}, pids: map[int][]pidSpan{}, units: map[string]bool{}, plain: map[string]*service{}}
+	s := &services{topo: t, byName: map[string]*service{}, pids: map[int][]pidSpan{}, units: map[string]bool{}, plain: map[string]*service{}, alone: map[string]bool{}}
 	for i := range t.Services {
 		c := &t.Services[i]
 		v := s.get(c.Name)
@@ -106,6 +109,9 @@ func (s *services) lookup(name string) *service {
 	if name == "" {
 		return nil
 	}
+	if s.alone[name] {
+		name = name[:len(name)-3]
+	}
 	if v := s.byName[name]; v != nil {
 		return v
 	}
@@ -148,7 +154,7 @@ func managed(e *culprit.Event) (program, manager string) {
 // of returns the service that an event is about, nil if the log does not tell.
 func (s *services) of(e *culprit.Event) *service {
 	if p, m := managed(e); p != "" {
-		v := s.get(p)
+		v := s.get(s.program(p))
 		if v.manager == "" {
 			v.manager = cmp.Or(m, "supervisor")
 			if m == "" && e.Attrs.Get("app_id") != "" {
@@ -218,9 +224,48 @@ func (s *services) learnPID(pid int, at time.Time, v *service) {
 	s.pids[pid] = append(spans, pidSpan{at, v})
 }
 
+// numbered is how supervisor names the processes of a program that has numprocs.
+var numbered = regexp.MustCompile(`^(.+)_(\d\d)$`)
+
+// program returns the name of a program by that of its process: NAME_00 is the
+// only process of NAME (numprocs=1, as panels write it) unless there is a NAME_01.
+func (s *services) program(process string) string {
+	if s.alone[process] {
+		return process[:len(process)-3]
+	}
+	if v := s.byName[process]; v == nil {
+		if m := numbered.FindStringSubmatch(process); m != nil && s.byName[m[1]] != nil {
+			s.get(process).confs = s.byName[m[1]].confs // one of several
+		}
+	}
+	return process
+}
+
+// number finds the programs that have a single numbered process.
+func (s *services) number(events []*culprit.Event) {
+	seen := map[string]int{}
+	for _, e := range events {
+		if p, _ := managed(e); p != "" {
+			if m := numbered.FindStringSubmatch(p); m != nil {
+				n := 1
+				if m[2] != "00" {
+					n = 2
+				}
+				seen[m[1]] = max(seen[m[1]], n)
+			}
+		}
+	}
+	for name, n := range seen {
+		if n == 1 {
+			s.alone[name+"_00"] = true
+		}
+	}
+}
+
 // load sorts the events and hands each to its service.
 func (s *services) load(events []*culprit.Event) {
 	nameApps(events)
+	s.number(events)
 	for _, e := range events { // units first: identifiers and pids refer to them
 		if e.Unit != "" && e.Process == "systemd" && strings.HasSuffix(e.Unit, ".service") {
 			v := s.get(unitName(e.Unit))

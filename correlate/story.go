@@ -285,7 +285,7 @@ func (t *teller) links() {
 			at = d.Time
 		}
 		kind := string(w.verdict)
-		if w.missing != "" {
+		if w.open() != "" {
 			kind = string(culprit.VerdictInconclusive)
 		}
 		inc.Trigger = culprit.Link{Kind: kind, Entity: w.entity, Time: timeOf(at)}
@@ -294,7 +294,7 @@ func (t *teller) links() {
 	inc.Root = inc.Trigger
 	if f.root != nil {
 		inc.Root = culprit.Link{Kind: f.rootKind, Entity: firstLine(f.root.Message, 160), Time: timeOf(f.root.Time)}
-	} else if f.run != f.trigger && f.words != nil && f.words.missing == "" && failsAtStart(f.verdict) && f.trigger.words != nil && f.trigger.words.verdict != culprit.VerdictPlannedRestart {
+	} else if f.run != f.trigger && f.words != nil && f.words.open() == "" && failsAtStart(f.verdict) && f.trigger.words != nil && f.trigger.words.verdict != culprit.VerdictPlannedRestart {
 		// The stop only brought to light what was broken before it.
 		inc.Root = culprit.Link{Kind: string(f.verdict), Entity: f.words.entity, Time: timeOf(f.words.decisive().Time)}
 	}
@@ -415,8 +415,8 @@ func endSentence(r *run) string {
 	if w == nil {
 		return name + " ended"
 	}
-	if w.missing != "" {
-		return w.entity + ", and " + w.missing + " could not be read"
+	if o := w.open(); o != "" {
+		return w.entity + ", and " + o
 	}
 	d := w.decisive()
 	switch base(w.verdict) {

@@ -37,3 +37,11 @@ func plural(n int, one string) string {
 	}
 	return itoa(n) + " " + one + "s"
 }
+
+// times writes how often something happened.
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return itoa(n) + " times"
+}

@@ -223,9 +223,9 @@ var servicePaths = []*regexp.Regexp{
 	regexp.MustCompile(`supervisor/log/([^/]+)\.(?:out|err)\.log$`),                        // aaPanel's supervisor plugin
 	regexp.MustCompile(`([^/]+?)-std(?:out|err)---[^/]*\.log$`),                            // supervisor, AUTO
 	regexp.MustCompile(`supervisor/([^/]+?)[-_.](?:stdout|stderr|out|err)\.log$`),
-	regexp.MustCompile(`\.pm2/logs/([^/]+?)-(?:out|error|err)(?:-\d+)?\.log$`),
+	regexp.MustCompile(`pm2/logs/([^/]+?)-(?:out|error|err)(?:-\d+)?\.log$`),
 	regexp.MustCompile(`(?:^|/)apps/([^/]+)/[^/]*(?:out|err|error|log|stdout|stderr)[^/]*$`), // a capture
-	regexp.MustCompile(`(?:^|/)apps/([^/]+?)[._-](?:stdout|stderr|out|err|error)\.log$`),
+	regexp.MustCompile(`(?:^|/)apps/([^/]+?)[._-](?:stdout|stderr|out|err|error)(?:-\d+)?\.log$`),
 	regexp.MustCompile(`/var/log/([^/]+)/(?:err|out|stderr|stdout|app|error|console)\.log$`),
 }
 
