@@ -43,6 +43,8 @@ func newRootCommand() *cobra.Command {
 		newImportCommand(f),
 		newSearchCommand(f),
 		newServeCommand(f),
+		newSourcesCommand(f),
+		newDoctorCommand(f),
 		newDemoCommand(f),
 	)
 	return root
