@@ -238,7 +238,7 @@ func listEnd(b []byte) int {
 var statusWords = phrases("status", " st=")
 
 func peelAccessFields(c *clock, line []byte, e *Envelope) bool {
-	if line[0] == '{' || !e.holds(text(line), statusWords) {
+	if line[0] == '{' || bytes.IndexByte(line, '=') < 0 && bytes.IndexByte(line, '\t') < 0 || !e.holds(text(line), statusWords) {
 		return false
 	}
 	var a access

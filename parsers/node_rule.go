@@ -168,7 +168,11 @@ func lineNext(e *Envelope, line string, state *int) step {
 	return traceNext(line, state)
 }
 
+// isFrame reports whether a line is a call of a stack trace.
 func isFrame(line string) bool {
+	if line == "" || line[0] != ' ' && line[0] != '\t' && line[0] != 'a' {
+		return false
+	}
 	indent, rest := indentOf(line)
 	if !strings.HasPrefix(rest, "at ") {
 		return false

@@ -1,6 +1,9 @@
 package parsers
 
-import "time"
+import (
+	"bytes"
+	"time"
+)
 
 // A stamp is a time as it stands in a log.
 type stamp struct {
@@ -57,6 +60,9 @@ func (c *clock) read(b []byte) stamp {
 		}
 		return stamp{}
 	case isLetter(ch):
+		if bytes.IndexByte(b[:min(len(b), 64)], ':') < 0 {
+			return stamp{} // all of these state a time of day
+		}
 		if s := c.monthFirst(b); s.n > 0 {
 			return s
 		}
@@ -422,7 +428,12 @@ func (c *clock) numericDate(b []byte, n int, sep byte) stamp {
 	if !validDate(y, mo, d) {
 		return stamp{}
 	}
-	return c.dayClock(b, i, civil(y, time.Month(mo), d))
+	day := civil(y, time.Month(mo), d)
+	if s.zoned || c.zone == nil {
+		s.t = s.t.Add(time.Duration(day) * time.Second)
+		return s
+	}
+	return c.dayClock(b, i, day)
 }
 
 // monthFirst reads Jan  2 15:04:05, Jan 2 15:04:05 2006, Jan 02 2006 15:04:05.

@@ -156,6 +156,8 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 		*e = *l.Entry
 		e.Attrs, e.buf = append(attrs, l.Entry.Attrs...), buf
 		e.Body = line
+	} else if isFrame(text(line)) {
+		e.Body = line
 	} else if f = s.quick(line, e); f == nil {
 		s.peel(line, e)
 	}
@@ -336,8 +338,8 @@ func (s *Stream) layer(line []byte, e *Envelope) bool {
 
 // inner takes the program's own envelope off the body of e.
 func (s *Stream) inner(e *Envelope) *format {
-	if len(e.Body) == 0 {
-		return nil
+	if len(e.Body) == 0 || isFrame(text(e.Body)) {
+		return nil // no envelope looks like a call of a stack
 	}
 	outer, stamp, bare := e.Time, e.TimeText, e.Format == ""
 	fixed := e.Zoned && !outer.IsZero()
