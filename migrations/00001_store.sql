@@ -109,7 +109,9 @@ CREATE TABLE event_shapes (
 );
 
 -- Events: the same within one second is one row with a count. Source, seq and line
--- tell the first record; places tells the others of the same entry, as JSON.
+-- tell the first record; places tells the others of the same entry, as JSON. Failures
+-- that come in thousands are one row a minute, and seconds holds the count of each
+-- second as varints: distance in seconds, count, distance of the first record.
 CREATE TABLE event_rows (
 	time       INTEGER NOT NULL, -- of the record, or a bound if it has none
 	id         INTEGER NOT NULL,
@@ -124,6 +126,7 @@ CREATE TABLE event_rows (
 	not_before INTEGER,
 	not_after  INTEGER,
 	places     TEXT,
+	seconds    BLOB,
 	PRIMARY KEY (time, id)
 ) WITHOUT ROWID;
 

@@ -52,14 +52,18 @@ type builder struct {
 	extra     []extraText
 	extraText []byte
 
+	eventHash   uint64 // of the attributes of the last record that stormAttr names
+	hasUpstream bool
+
 	scratch []byte
 	digits  []byte
 	last    struct {
 		template uint32
 		time     int64
 		header   [7]struct {
-			s  string
-			id uint32
+			s    string
+			id   uint32
+			hash uint64
 		}
 		attrs []attrMemo
 	}
@@ -72,8 +76,10 @@ type attrMemo struct {
 	key     string
 	id      uint32
 	class   query.Class
-	counter int // index in counted, or -1
-	span    int // index in ranges, or -1
+	counter int    // index in counted, or -1
+	span    int    // index in ranges, or -1
+	storm   uint8  // when it tells events of a storm apart, see stormAttr
+	keyHash uint64 // of the key, for those
 	mode    uint8
 	rel     int
 }
@@ -183,8 +189,19 @@ func (b *builder) header(i int, s string) {
 	if m.s != s {
 		m.id = b.name(s)
 		m.s = b.names[m.id]
+		m.hash = hashString(s)
 	}
 	b.scratch = binary.AppendUvarint(b.scratch, uint64(m.id))
+}
+
+// eventKey returns what tells the group of the last record, but for its time: its
+// columns and the attributes that stormAttr names.
+func (b *builder) eventKey(r *culprit.Record) uint64 {
+	h := mixKey(b.eventHash, uint64(uint8(r.Severity)))
+	for i := range b.last.header[:len(columns)] {
+		h = mixKey(h, b.last.header[i].hash)
+	}
+	return h
 }
 
 // add copies what it needs of r.
@@ -231,6 +248,8 @@ func (b *builder) add(r *culprit.Record, service, upstream string) {
 	}
 	b.last.time = m.time
 
+	b.eventHash = eventSeed
+	b.hasUpstream = upstream != ""
 	b.scratch = append(b.scratch[:0], flags, uint8(r.Mark), uint8(r.Severity+1))
 	b.header(0, string(r.Kind))
 	b.header(1, service)
@@ -544,12 +563,24 @@ func (w *slotWriter) attr(i int, a *culprit.Attr) {
 		if !isColumn(a.Key) {
 			m.class = query.ClassOf(a.Key)
 		}
+		if m.storm = stormAttr(a.Key); m.storm != stormNever {
+			m.keyHash = hashString(a.Key)
+		}
 		if m.class != query.ClassNone && query.Counted(a.Key) {
 			m.counter = b.counterOf(a.Key)
 		}
 	}
 	b.scratch = binary.AppendUvarint(b.scratch, uint64(m.id))
 	typ := a.Value.Type()
+	if m.storm == stormAlways || m.storm == stormNoUpstream && !b.hasUpstream {
+		b.eventHash = mixKey(b.eventHash, m.keyHash)
+		if typ == culprit.TypeInt {
+			v, _ := a.Value.Int()
+			b.eventHash = mixKey(b.eventHash, uint64(v))
+		} else {
+			b.eventHash = mixKey(b.eventHash, hashString(a.Value.String()))
+		}
+	}
 	b.scratch = append(b.scratch, uint8(typ))
 	switch typ {
 	case culprit.TypeString:

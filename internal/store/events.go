@@ -7,7 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"culprit"
@@ -15,7 +17,8 @@ import (
 )
 
 // storms are the kinds of which a second may bring thousands that differ in the
-// request only: they are one event if they agree in what inStorm says. Others are one if
+// request only: they are one event a second if they agree in what stormAttr says, and a minute of
+// them is one row. Others are one if
 // they are equal in all that they say.
 var storms = map[culprit.Kind]bool{
 	culprit.KindUpstreamConnectFailed: true, culprit.KindUpstreamReset: true, culprit.KindUpstreamPrematureClose: true,
@@ -27,26 +30,40 @@ var storms = map[culprit.Kind]bool{
 	culprit.KindHTTPClientClosed: true,
 }
 
-// inStorm reports whether events of a storm differ by an attribute. Which server
-// block it was counts where the upstream is not known; which worker never does.
-func inStorm(key, upstream string) bool {
+// When an attribute tells events of a storm apart.
+const (
+	stormNever uint8 = iota
+	stormAlways
+	stormNoUpstream // where the upstream is not known
+)
+
+// stormAttr says when events of a storm differ by an attribute: what failed and
+// how, not who asked for what, and never which worker it was.
+func stormAttr(key string) uint8 {
 	switch key {
 	case "errno", "phase", "status", "syscall":
-		return true
+		return stormAlways
 	case "server":
-		return upstream == ""
+		return stormNoUpstream
 	}
-	return false
+	return stormNever
+}
+
+// inStorm reports whether an attribute belongs to the shape of a storm.
+func inStorm(key, upstream string) bool {
+	when := stormAttr(key)
+	return when == stormAlways || when == stormNoUpstream && upstream == ""
 }
 
 // eventSeed makes the keys of groups different in every process, so that nobody
 // can write lines that fall into one.
 var eventSeed = rand.Uint64()
 
-// A pendingEvent is a group of equal records of one second.
+// A pendingEvent is a group of equal records: of one second, or in a storm of one
+// minute, with the count of each second.
 type pendingEvent struct {
 	key                 uint64
-	time                int64
+	time                int64 // of the first record
 	known               bool
 	notBefore, notAfter int64
 
@@ -59,12 +76,24 @@ type pendingEvent struct {
 	twin                int64 // 0 if it has no twins elsewhere
 
 	count        int
-	number       int64
+	number       int64 // of the first record
 	line, lineTo int
-	id           int64 // of the row, once it is stored
-	added        int   // records since it was stored
-	notStored    bool
+	seconds      []stormSecond // of a storm
+
+	id        int64 // of the row, once it is stored
+	added     int   // records since it was stored
+	notStored bool
 }
+
+// A stormSecond is one second of a storm.
+type stormSecond struct {
+	second int64 // Unix time
+	count  int64
+	number int64 // of its first record
+}
+
+// stormSpan is the length in seconds of what one row of a storm tells.
+const stormSpan = 60
 
 // An eventBatch collects the events of a writer between two commits.
 type eventBatch struct {
@@ -73,80 +102,109 @@ type eventBatch struct {
 	last   *pendingEvent
 	recent int64 // latest second
 	buf    []byte
+
+	kind  culprit.Kind // of the last record
+	storm bool         // whether that is one of storms
 }
 
 func (e *eventBatch) reset() { e.byKey = map[uint64]*pendingEvent{} }
 
-// groupKey returns the key of the group that a record belongs to. The builder has
-// seen the record last.
-func (e *eventBatch) groupKey(r *culprit.Record, m *row, service, upstream string, storm bool) uint64 {
-	second := m.time / 1e9
-	if m.time < 0 {
-		second--
-	}
-	h := eventSeed
-	add := func(n uint64) { h = mixKey(h, n) }
-	str := func(s string) { h = mixKey(h, hashString(s)) }
-	add(uint64(second))
-	add(uint64(uint8(r.Severity)))
-	if !storm {
-		add(uint64(r.PID))
-	}
-	str(string(r.Kind))
-	str(service)
-	str(upstream)
-	str(r.Host)
-	str(r.Process)
-	str(r.Unit)
-	for i := range r.Attrs {
-		a := &r.Attrs[i]
-		if storm && !inStorm(a.Key, upstream) {
-			continue
-		}
-		str(a.Key)
-		if a.Value.Type() == culprit.TypeInt {
-			n, _ := a.Value.Int()
-			add(uint64(n))
-		} else {
-			str(a.Value.String())
-		}
-	}
-	if !storm {
-		str(r.Message)
-		str(view(r.Text))
-	}
-	return h
-}
-
-// add counts a record that has a kind.
+// add counts a record that has a kind, and that the builder has just taken.
 func (e *eventBatch) add(b *builder, r *culprit.Record, m *row, service, upstream string, number int64) {
-	storm := storms[r.Kind]
-	key := e.groupKey(r, m, service, upstream, storm)
+	if r.Kind != e.kind {
+		e.kind = culprit.Kind(strings.Clone(string(r.Kind)))
+		e.storm = storms[e.kind]
+	}
+	second := floorSecond(m.time)
+	key := b.eventKey(r)
+	if e.storm {
+		minute := second / stormSpan
+		if second%stormSpan < 0 {
+			minute--
+		}
+		key = mixKey(key, uint64(minute))
+	} else {
+		key = mixKey(mixKey(key, uint64(second)), uint64(r.PID))
+		for i := range r.Attrs {
+			key = mixKey(mixKey(key, hashString(r.Attrs[i].Key)), hashString(r.Attrs[i].Value.String()))
+		}
+		key = mixKey(mixKey(key, hashString(r.Message)), query.Hash(r.Text))
+	}
 	g := e.last
 	if g == nil || g.key != key {
 		g = e.byKey[key]
 	}
-	if g != nil {
-		g.count++
-		g.added++
-		e.last = g
-		return
+	if g == nil {
+		g = e.begin(r, m, service, upstream, number, key)
 	}
-	g = &pendingEvent{
+	g.count++
+	g.added++
+	if e.storm {
+		g.tick(second, number)
+	}
+	e.last = g
+}
+
+// begin begins a group.
+func (e *eventBatch) begin(r *culprit.Record, m *row, service, upstream string, number int64, key uint64) *pendingEvent {
+	g := &pendingEvent{
 		key: key, time: m.time, known: !r.Time.IsZero(), notBefore: nanos(r.NotBefore), notAfter: nanos(r.NotAfter),
-		kind: culprit.Kind(strings.Clone(string(r.Kind))), severity: r.Severity, service: strings.Clone(service), upstream: strings.Clone(upstream),
-		host: strings.Clone(r.Host), process: strings.Clone(r.Process), unit: strings.Clone(r.Unit), pid: r.PID,
-		count: 1, added: 1, number: number, line: r.LineFrom, lineTo: r.LineTo, notStored: true,
+		kind: e.kind, severity: r.Severity, service: strings.Clone(service), upstream: strings.Clone(upstream),
+		host: strings.Clone(r.Host), process: strings.Clone(r.Process), unit: strings.Clone(r.Unit),
+		number: number, line: r.LineFrom, lineTo: r.LineTo, notStored: true,
 	}
-	e.buf = appendAttributes(e.buf[:0], r.Attrs, storm, upstream)
+	e.buf = appendAttributes(e.buf[:0], r.Attrs, e.storm, upstream)
 	g.attributes = append([]byte(nil), e.buf...)
-	if !storm && r.Process != "" && r.Source != "" {
-		g.twin = twinOf(r)
+	if !e.storm {
+		g.pid = r.PID
+		if r.Process != "" {
+			g.twin = twinOf(r)
+		}
 	}
 	e.list = append(e.list, g)
 	e.byKey[key] = g
-	e.last = g
 	e.recent = max(e.recent, m.time/1e9)
+	return g
+}
+
+// tick counts one record of a storm; they come nearly in order.
+func (g *pendingEvent) tick(second, number int64) {
+	i := len(g.seconds)
+	for i > 0 && g.seconds[i-1].second > second {
+		i--
+	}
+	if i > 0 && g.seconds[i-1].second == second {
+		g.seconds[i-1].count++
+		return
+	}
+	g.seconds = slices.Insert(g.seconds, i, stormSecond{second, 1, number})
+}
+
+// appendSeconds writes the seconds of a storm, each as its distance in seconds from
+// the one before, its count, and the distance of its first record.
+func appendSeconds(dst []byte, list []stormSecond, second, number int64) []byte {
+	for _, s := range list {
+		dst = binary.AppendVarint(dst, s.second-second)
+		dst = binary.AppendUvarint(dst, uint64(s.count))
+		dst = binary.AppendVarint(dst, s.number-number)
+		second, number = s.second, s.number
+	}
+	return dst
+}
+
+func parseSeconds(b []byte, second, number int64) ([]stormSecond, error) {
+	var list []stormSecond
+	r := reader{b: b}
+	for len(r.b) > 0 {
+		second += r.varint()
+		count := r.uvarint()
+		number += r.varint()
+		if r.bad || len(list) > stormSpan || count > math.MaxInt32 {
+			return nil, fmt.Errorf("read seconds of event: %w", culprit.ErrCorrupt)
+		}
+		list = append(list, stormSecond{second, int64(count), number})
+	}
+	return list, nil
 }
 
 // appendAttributes writes the attributes of an event's shape as JSON.
@@ -207,7 +265,7 @@ func (t *transaction) putEvents(source int64, w *Writer) (records int, settle fu
 		}
 		records += g.added
 		if !g.notStored {
-			if _, err := t.exec("UPDATE event_rows SET count = count + ? WHERE time = ? AND id = ?", g.added, g.time, g.id); err != nil {
+			if _, err := t.exec("UPDATE event_rows SET count = ?, seconds = ? WHERE time = ? AND id = ?", g.count, g.packed(), g.time, g.id); err != nil {
 				return 0, nil, fmt.Errorf("store event: %w", err)
 			}
 			continue
@@ -233,9 +291,9 @@ func (t *transaction) putEvents(source int64, w *Writer) (records int, settle fu
 		if g.lineTo > g.line {
 			lineTo = g.lineTo
 		}
-		if _, err := t.exec(`INSERT INTO event_rows (time, id, shape, pid, count, source, seq, line, line_to, known, not_before, not_after)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), nullif(?, 0))`,
-			g.time, ids[i], shape, g.pid, g.count, source, g.number, g.line, lineTo, g.known, g.notBefore, g.notAfter); err != nil {
+		if _, err := t.exec(`INSERT INTO event_rows (time, id, shape, pid, count, source, seq, line, line_to, known, not_before, not_after, seconds)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, nullif(?, 0), nullif(?, 0), ?)`,
+			g.time, ids[i], shape, g.pid, g.count, source, g.number, g.line, lineTo, g.known, g.notBefore, g.notAfter, g.packed()); err != nil {
 			return 0, nil, fmt.Errorf("store event: %w", err)
 		}
 		if g.twin != 0 {
@@ -252,7 +310,7 @@ func (t *transaction) putEvents(source int64, w *Writer) (records int, settle fu
 			}
 			g.added, g.notStored = 0, false
 			// Records of the latest seconds may still come.
-			if g.id < 0 || g.time/1e9 < e.recent-2 || len(kept) >= 1024 {
+			if g.id < 0 || g.time/1e9 < e.recent-stormSpan || len(kept) >= 1024 {
 				delete(e.byKey, g.key)
 				continue
 			}
@@ -262,6 +320,23 @@ func (t *transaction) putEvents(source int64, w *Writer) (records int, settle fu
 		e.list = kept
 		e.last = nil
 	}, nil
+}
+
+// packed returns the seconds of a storm as they are stored, nil if it is none or
+// has one only.
+func (g *pendingEvent) packed() []byte {
+	if len(g.seconds) == 0 || len(g.seconds) == 1 && g.seconds[0].number == g.number {
+		return nil
+	}
+	return appendSeconds(nil, g.seconds, floorSecond(g.time), g.number)
+}
+
+func floorSecond(ns int64) int64 {
+	second := ns / 1e9
+	if ns%1e9 < 0 {
+		second--
+	}
+	return second
 }
 
 // shapeOf returns the id of the row of event_shapes.

@@ -615,3 +615,76 @@ func TestFacets(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestStorm stores thousands of failures in commits of random size, and gets back
+// one event a second and kind, in order.
+func TestStorm(t *testing.T) {
+	ctx := context.Background()
+	st := open(t, t.TempDir(), store.Options{})
+	w := writer(t, st, "error.log", "")
+	r := newWorld(8).r
+	want := map[string]int{}
+	at := morning
+	for i := range 6000 {
+		if r.IntN(12) == 0 {
+			at = at.Add(time.Duration(r.IntN(3)) * time.Second)
+		}
+		rec := line("error.log", i, fmt.Sprintf("failure %d", i))
+		rec.Kind, rec.Time = culprit.KindUpstreamConnectFailed, at
+		errno := int64(110 + r.IntN(2))
+		rec.Attrs.AddInt("errno", errno)
+		rec.Attrs.AddInt("connection", int64(i))
+		rec.Attrs.Add("upstream", fmt.Sprintf("http://127.0.0.1:%d/x", 3000+r.IntN(2)))
+		want[fmt.Sprint(at.Unix(), errno, culprit.PassAddress(rec.Attrs.Get("upstream")))]++
+		add(t, w, rec)
+		if r.IntN(300) == 0 {
+			commit(t, w, "x")
+		}
+	}
+	commit(t, w, "x")
+	check := func(f store.EventFilter, n int) {
+		t.Helper()
+		got := map[string]int{}
+		var last time.Time
+		err := st.Events(ctx, f, func(e *culprit.Event) error {
+			if !last.IsZero() && (!f.Newest && e.Time.Before(last) || f.Newest && e.Time.After(last)) {
+				return fmt.Errorf("%v after %v", e.Time, last)
+			}
+			last = e.Time
+			key := fmt.Sprint(e.Time.Unix(), e.Attrs.GetInt("errno"), e.Upstream)
+			if got[key] != 0 {
+				return fmt.Errorf("%s twice", key)
+			}
+			got[key] = e.Count
+			if want[key] != e.Count {
+				return fmt.Errorf("%s: %d, want %d", key, e.Count, want[key])
+			}
+			if e.Text != fmt.Sprintf("failure %d", e.Attrs.GetInt("connection")) || e.Places[0].Line != int(e.Attrs.GetInt("connection")) {
+				return fmt.Errorf("event %+v", e)
+			}
+			return nil
+		})
+		if err != nil || len(got) != n {
+			t.Fatalf("%+v: %d events, %v, want %d", f, len(got), err, n)
+		}
+	}
+	inside := 0
+	since, until := morning.Add(100*time.Second), morning.Add(250*time.Second)
+	for k := range want {
+		var unix int64
+		if _, err := fmt.Sscan(k, &unix); err != nil {
+			t.Fatal(err)
+		}
+		if unix >= since.Unix() && unix < until.Unix() {
+			inside++
+		}
+	}
+	check(store.EventFilter{}, len(want))
+	check(store.EventFilter{Newest: true}, len(want))
+	check(store.EventFilter{Since: since, Until: until}, inside)
+	check(store.EventFilter{Since: since, Until: until, Newest: true}, inside)
+	check(store.EventFilter{Limit: 700}, 700)
+	if s, err := st.Stats(ctx); err != nil || s.Events > 4*20 {
+		t.Fatalf("%+v, %v", s, err)
+	}
+}
