@@ -206,3 +206,19 @@ func (a *serviceFinder) follow(ctx context.Context, s *selection, yield func(*fo
 		}
 	}
 }
+
+// incident asks for one incident; "last" is the newest.
+func (a *serviceFinder) incident(ctx context.Context, id string) (*culprit.Incident, error) {
+	if id != "last" {
+		inc := &culprit.Incident{}
+		return inc, a.get(ctx, "/api/incidents/"+url.PathEscape(id), nil, inc)
+	}
+	var list struct{ Incidents []*culprit.Incident }
+	if err := a.get(ctx, "/api/incidents", url.Values{"limit": {"1"}}, &list); err != nil {
+		return nil, err
+	}
+	if len(list.Incidents) == 0 {
+		return nil, fmt.Errorf("the service knows no incident: %w", culprit.ErrNotFound)
+	}
+	return list.Incidents[0], nil
+}

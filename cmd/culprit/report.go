@@ -149,6 +149,10 @@ func findIncident(ctx context.Context, f *flags, name string, now time.Time) (*c
 // storedIncident reads an incident from the store in dir, or from the service
 // that has it open.
 func storedIncident(ctx context.Context, dir, id string) (*culprit.Incident, error) {
+	if a := dialService(ctx, socketIn(dir)); a != nil {
+		defer a.Close()
+		return a.incident(ctx, id)
+	}
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%q is no file, and there is no store in %s: import logs first, or name a folder of logs: %w", id, dir, culprit.ErrNotFound)
 	}
