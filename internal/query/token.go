@@ -135,7 +135,13 @@ func Tokens(dst []Token, folded []byte, from, to int) []Token {
 		if seen&classDigit != 0 || i-start > MaxWord {
 			kind = KindKey
 		}
-		dst = append(dst, Token{Hash: hash(f, start, i), Start: int32(start), End: int32(i), Kind: kind})
+		var h uint64
+		if n := i - start; n <= 8 && start+8 <= len(f) { // most of them, as in hash
+			h = mix(binary.LittleEndian.Uint64(f[start:])&(^uint64(0)>>(64-8*uint(n)))^mixer0, uint64(n)^mixer1)
+		} else {
+			h = hash(f, start, i)
+		}
+		dst = append(dst, Token{Hash: h, Start: int32(start), End: int32(i), Kind: kind})
 		if seen != classDigit || i-start > 3 {
 			run = 0
 			continue

@@ -65,13 +65,14 @@ type builder struct {
 			id   uint32
 			hash uint64
 		}
-		attrs []attrMemo
+		attrs []attrMemo // TimeText, PID, Message, then one for each key
+		at    []int32    // index in attrs of the attribute at each place of the last record
 	}
 	bytes int // of encoded size, roughly: text and loose
 }
 
-// attrMemo remembers how the attribute at one place of the list was written, for
-// the next record is likely alike.
+// attrMemo remembers how the last value of an attribute was written, for the next
+// one likely stands alike.
 type attrMemo struct {
 	key     string
 	id      uint32
@@ -158,6 +159,8 @@ func (b *builder) reset() {
 	b.last.time = 0
 	clear(b.last.header[:])
 	clear(b.last.attrs)
+	b.last.attrs = append(b.last.attrs[:0], attrMemo{}, attrMemo{}, attrMemo{})
+	b.last.at = b.last.at[:0]
 	b.bytes = 0
 }
 
@@ -260,17 +263,16 @@ func (b *builder) add(r *culprit.Record, service, upstream string) {
 	b.header(6, journal)
 
 	w := slotWriter{b: b, text: r.Text, record: record}
-	w.memo(2 + len(r.Attrs))
-	w.string(0, r.TimeText, false)
-	w.int(1, int64(r.PID))
+	w.string(&b.last.attrs[0], r.TimeText, false)
+	w.int(&b.last.attrs[1], int64(r.PID))
 	if r.PID != 0 {
 		b.extend(b.spanOf(&b.last.attrs[1], "pid"), int64(r.PID))
 	}
-	w.string(2, r.Message, true)
+	w.string(&b.last.attrs[2], r.Message, true)
 	w.prevEnd = w.prevStart
 	b.scratch = binary.AppendUvarint(b.scratch, uint64(len(r.Attrs)))
 	for i := range r.Attrs {
-		w.attr(3+i, &r.Attrs[i])
+		w.attr(b.memoOf(i, r.Attrs[i].Key), &r.Attrs[i])
 	}
 	m.looseEnd = len(b.loose)
 	m.template = b.intern(b.scratch)
@@ -380,11 +382,36 @@ type slotWriter struct {
 	prevStart, prevEnd int
 }
 
-// memo makes room for the memories of n slots.
-func (w *slotWriter) memo(n int) {
-	for len(w.b.last.attrs) <= n {
-		w.b.last.attrs = append(w.b.last.attrs, attrMemo{})
+// memoOf returns the memory of a key, which stands at place i of the attributes.
+func (b *builder) memoOf(i int, key string) *attrMemo {
+	if i < len(b.last.at) {
+		if m := &b.last.attrs[b.last.at[i]]; m.key == key && b.last.at[i] >= 3 {
+			return m
+		}
+	} else {
+		b.last.at = append(b.last.at, 0)
 	}
+	for k := 3; k < len(b.last.attrs); k++ {
+		if b.last.attrs[k].key == key {
+			b.last.at[i] = int32(k)
+			return &b.last.attrs[k]
+		}
+	}
+	// Keys are constants (see culprit.Attrs), so the next one is this very string
+	// and compares fast.
+	m := attrMemo{key: key, id: b.name(key), counter: -1, span: -1}
+	if !isColumn(key) {
+		m.class = query.ClassOf(key)
+	}
+	if m.storm = stormAttr(key); m.storm != stormNever {
+		m.keyHash = hashString(key)
+	}
+	if m.class != query.ClassNone && query.Counted(key) {
+		m.counter = b.counterOf(key)
+	}
+	b.last.at[i] = int32(len(b.last.attrs))
+	b.last.attrs = append(b.last.attrs, m)
+	return &b.last.attrs[b.last.at[i]]
 }
 
 // within returns where in text s stands if it shares its memory.
@@ -446,14 +473,13 @@ func (w *slotWriter) place(m *attrMemo, start, end int) {
 	w.prevStart, w.prevEnd = start, end
 }
 
-// string writes slot i. Loose ones are told to the index if index is set.
-func (w *slotWriter) string(i int, s string, index bool) {
+// string writes a slot. Loose ones are told to the index if index is set.
+func (w *slotWriter) string(m *attrMemo, s string, index bool) {
 	b := w.b
 	if s == "" {
 		b.scratch = append(b.scratch, codeZero)
 		return
 	}
-	m := &b.last.attrs[i]
 	start := w.locate(m, s)
 	if start < 0 {
 		b.scratch = append(b.scratch, codeLoose)
@@ -484,15 +510,14 @@ func (w *slotWriter) cuts(i int) bool {
 	return i > 0 && i < len(w.text) && tokenByte(w.text[i-1]) && tokenByte(w.text[i])
 }
 
-// int writes slot i: a decimal number of the text, which ends before the first
+// int writes a slot: a decimal number of the text, which ends before the first
 // byte that is no digit, or a loose one. It reports whether it stands in the text.
-func (w *slotWriter) int(i int, v int64) {
+func (w *slotWriter) int(m *attrMemo, v int64) {
 	b := w.b
 	if v == 0 {
 		b.scratch = append(b.scratch, codeZero)
 		return
 	}
-	m := &b.last.attrs[i]
 	start, end := w.predicted(m), 0
 	if start >= 0 {
 		end = w.numberAt(start, v)
@@ -555,21 +580,8 @@ func tokenByte(c byte) bool {
 }
 
 // attr writes one attribute and counts it.
-func (w *slotWriter) attr(i int, a *culprit.Attr) {
+func (w *slotWriter) attr(m *attrMemo, a *culprit.Attr) {
 	b := w.b
-	m := &b.last.attrs[i]
-	if m.key != a.Key || m.key == "" {
-		*m = attrMemo{key: a.Key, id: b.name(a.Key), counter: -1, span: -1}
-		if !isColumn(a.Key) {
-			m.class = query.ClassOf(a.Key)
-		}
-		if m.storm = stormAttr(a.Key); m.storm != stormNever {
-			m.keyHash = hashString(a.Key)
-		}
-		if m.class != query.ClassNone && query.Counted(a.Key) {
-			m.counter = b.counterOf(a.Key)
-		}
-	}
 	b.scratch = binary.AppendUvarint(b.scratch, uint64(m.id))
 	typ := a.Value.Type()
 	if m.storm == stormAlways || m.storm == stormNoUpstream && !b.hasUpstream {
@@ -585,7 +597,7 @@ func (w *slotWriter) attr(i int, a *culprit.Attr) {
 	switch typ {
 	case culprit.TypeString:
 		s := a.Value.String()
-		w.string(i, s, m.class != query.ClassNone && m.counter < 0)
+		w.string(m, s, m.class != query.ClassNone && m.counter < 0)
 		if m.counter >= 0 {
 			b.count(m.counter, s, w.record)
 		}
@@ -594,7 +606,7 @@ func (w *slotWriter) attr(i int, a *culprit.Attr) {
 		}
 	case culprit.TypeInt:
 		v, _ := a.Value.Int()
-		w.int(i, v)
+		w.int(m, v)
 		switch {
 		case m.counter >= 0:
 			b.countInt(m.counter, v, w.record)

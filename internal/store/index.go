@@ -37,6 +37,7 @@ type index struct {
 	lost   bool // the queue was full: what is missing is read from the operations table
 	signal chan struct{}
 	room   chan struct{} // closed when the queue gets shorter, then renewed
+	hurry  int           // somebody waits for the index
 	runs   atomic.Bool
 }
 

@@ -12,7 +12,11 @@ import (
 
 const (
 	queueLimit = 1024 // documents that wait for the indexer, some kilobytes each
-	batchLimit = 256  // documents of one batch
+	batchLimit = 512  // documents of one batch
+
+	// gather is how long the indexer waits for more: each batch is a segment,
+	// and segments have to be merged.
+	gather = time.Second
 )
 
 // enqueue hands documents to the indexer. If that lags it waits for a moment, so
@@ -100,11 +104,43 @@ func (x *index) run(ctx context.Context) error {
 			pause = time.Second
 			select {
 			case <-x.signal:
+				x.gather(ctx)
 			case <-ctx.Done():
 			}
 		}
 	}
 	return nil
+}
+
+// hasten tells that somebody waits for the index, or does so no more.
+func (x *index) hasten(n int) {
+	x.mu.Lock()
+	x.hurry += n
+	x.mu.Unlock()
+	select {
+	case x.signal <- struct{}{}:
+	default:
+	}
+}
+
+// gather waits until there is enough for a batch, or for a moment.
+func (x *index) gather(ctx context.Context) {
+	timeout := time.NewTimer(gather)
+	defer timeout.Stop()
+	for ctx.Err() == nil {
+		x.mu.Lock()
+		enough := x.lost || len(x.queue) >= batchLimit || x.hurry > 0
+		x.mu.Unlock()
+		if enough {
+			return
+		}
+		select {
+		case <-x.signal:
+		case <-timeout.C:
+			return
+		case <-ctx.Done():
+		}
+	}
 }
 
 // step does one piece of work and reports whether there was any.
@@ -245,7 +281,7 @@ func (x *index) shard(ctx context.Context, id int64) (*shard, error) {
 // replay makes the documents of the first operations of one shard.
 func (x *index) replay(ctx context.Context) ([]indexedDocument, error) {
 	rows, err := x.s.reads.QueryContext(ctx, `SELECT o.id, o.block, o.put, d.columns, d.text FROM operations o LEFT JOIN block_data d ON d.id = o.block AND o.put = 1
-		WHERE o.shard = (SELECT shard FROM operations ORDER BY id LIMIT 1) ORDER BY o.id LIMIT ?`, batchLimit/4)
+		WHERE o.shard = (SELECT shard FROM operations ORDER BY id LIMIT 1) ORDER BY o.id LIMIT ?`, batchLimit/8)
 	if err != nil {
 		return nil, fmt.Errorf("read operations: %w", err)
 	}

@@ -82,6 +82,8 @@ func (s *Store) Upkeep(ctx context.Context) error {
 // Indexed waits until the index knows all that was committed before the call. Run
 // has to be running.
 func (s *Store) Indexed(ctx context.Context) error {
+	s.index.hasten(1)
+	defer s.index.hasten(-1)
 	for {
 		changed := s.changed.wait()            // the indexer commits its mark
 		broken := s.index.brokenShard() != nil // before the count: then its blocks are counted
