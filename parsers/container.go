@@ -250,8 +250,8 @@ func ownLine(c *clock, b []byte) bool {
 	case 'N':
 		return nodeTrailer(text(b))
 	}
-	if i := bytes.Index(b[:min(len(b), 200)], []byte(" - ")); i > 0 && bytes.IndexByte(b[:i], ' ') < 0 && bytes.Contains(b[i:], []byte(` [`)) && bytes.Contains(b[i:], []byte(`] "`)) {
-		return true // an access log
+	if accessLine(b) {
+		return true
 	}
 	if b[0]-'0' <= 9 || isLetter(b[0]) && b[0] < 'a' {
 		if s := c.scan(b); s.n >= 19 && s.clock {
@@ -259,6 +259,12 @@ func ownLine(c *clock, b []byte) bool {
 		}
 	}
 	return sourceLine(text(b))
+}
+
+// accessLine reports whether b has the shape of an access log's line.
+func accessLine(b []byte) bool {
+	i := bytes.Index(b[:min(len(b), 200)], []byte(" - "))
+	return i > 0 && bytes.IndexByte(b[:i], ' ') < 0 && bytes.Contains(b[i:], []byte(" [")) && bytes.Contains(b[i:], []byte(`] "`))
 }
 
 // nanoseconds reports whether a time has a fraction of 7 to 9 digits.
@@ -306,7 +312,7 @@ func peelPrefixed(_ *clock, line []byte, e *Envelope) bool {
 		i = n + 1 // pm2's id of the app
 	}
 	letter := false
-	for i < len(b) && (isWord(b[i]) || b[i] == '-' || b[i] == '.' || b[i] == '/' || b[i] == ':') {
+	for i < len(b) && (isWord(b[i]) || b[i] == '-' || b[i] == '.' || b[i] == '/' || b[i] == ':' || b[i] == '@') {
 		letter = letter || isLetter(b[i])
 		if i++; i > 128 {
 			return false
@@ -395,7 +401,7 @@ func peelQuoted(c *clock, line []byte, e *Envelope) bool {
 		if _, _, n := bootStamp(b); n == 0 {
 			return false
 		}
-	} else if s := c.scan(b); s.n < 15 || !s.clock {
+	} else if s := c.scan(b); (s.n < 15 || !s.clock) && !accessLine(b) {
 		return false
 	}
 	e.Body = b

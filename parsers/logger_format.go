@@ -21,12 +21,13 @@ const (
 var loggerFormats = []*format{
 	{name: formatNest, first: "[", peel: peelNest},
 	{name: formatPinoPretty, first: "[", peel: peelPinoPretty},
+	lambdaFormat,
 	{name: formatConsole, first: " [0123456789", peel: peelConsole},
 }
 
 func loggerFormat(name string) bool {
 	switch name {
-	case formatNest, formatPinoPretty, formatLog4js, formatWinston, formatConsole:
+	case formatNest, formatPinoPretty, formatLog4js, formatWinston, formatConsole, formatLambda:
 		return true
 	}
 	return false

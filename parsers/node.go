@@ -334,7 +334,21 @@ func parseNode(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	}
 	s := text(body)
 	var x nodeFailure
+	head := ""
+	if e.Format == formatLambda {
+		if before, trace, ok := lambdaError(s); ok {
+			head, s = before, trace
+		}
+	}
 	if x.read(e, s) {
+		if head != "" && x.kind == culprit.KindException {
+			switch head {
+			case "Uncaught Exception":
+				x.kind = culprit.KindUncaughtException
+			case "Unhandled Promise Rejection":
+				x.kind = culprit.KindUnhandledRejection
+			}
+		}
 		r.Message = x.text()
 		if hasLetters(x.before) && !x.excerpt && culprit.ParseSeverity(strings.TrimRight(x.before, ":")) == culprit.SeverityNone {
 			r.Message = x.shown(r.Message)

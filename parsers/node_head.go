@@ -134,6 +134,11 @@ func (h errorHead) text(line string) string {
 		m = strings.TrimRight(strings.TrimSuffix(m, "{"), " ")
 	}
 	if h.bracket {
+		if i := strings.Index(m, "] "); i > 0 { // "{ [Error: x] code: 'Y' }" of Node 4
+			if _, _, ok := property(m[i+2:]); ok {
+				return m[:i]
+			}
+		}
 		m = strings.TrimSuffix(strings.TrimSuffix(m, ","), "]")
 	}
 	return m

@@ -26,6 +26,8 @@ const (
 // Further bits of the state.
 const (
 	loggedBit  = 1 << 4 // a logger's line came first: the error may follow with its type
+	braceBit   = 1 << 5 // the braces of the error's properties opened before it: propShift counts what is open
+	plainBit   = 1 << 6 // a warning that is about no error: one that follows is another's
 	countShift = 8      // lines of the phase
 	countMask  = 0xff
 	baseShift  = 16 // 1 + indentation of the error
@@ -67,6 +69,11 @@ func traceNext(line string, state *int) step {
 	if rest == "" {
 		return stepMaybe
 	}
+	if *state&braceBit != 0 {
+		if st, ok := braceNext(indent, rest, state); ok {
+			return st
+		}
+	}
 	if phase != phaseBlock && strings.HasPrefix(rest, "at ") {
 		if opens, ok := frameLine(indent, rest); ok {
 			if *state&phaseMask != phaseFrames {
@@ -77,6 +84,10 @@ func traceNext(line string, state *int) step {
 				setPhase(state, phaseBlock)
 			}
 			return stepJoin
+		}
+		if _, props, ok := frameProps(rest); ok && props[0] == '{' { // winston's metadata behind the stack
+			setPhase(state, phaseDone)
+			return stepLast
 		}
 	}
 	if phase != phaseSource && phase != phaseBlock && nodeTrailer(rest) {
@@ -277,12 +288,13 @@ var errorRule = &rule{
 	name:      "node_error",
 	enveloped: true,
 	head: func(e *Envelope, body []byte) bool {
-		if e.Facility == "kernel" || len(body) == 0 || body[0] == '{' && len(body) > 1 || !e.holds(text(body), errorWords) {
+		if e.Facility == "kernel" || len(body) == 0 || !e.holds(text(body), errorWords) || body[0] == '{' && len(body) > 1 && (body[1] != ' ' || !braceHead(text(body))) {
 			return false
 		}
 		h, ok := findErrorHead(text(body))
 		return ok && !h.opens
 	},
+	start: func(body []byte) int { return braceState(text(body), phaseText) },
 	next: func(e *Envelope, body []byte, state *int) step {
 		if *state == 0 {
 			*state = phaseText
@@ -298,7 +310,8 @@ var loggerRule = &rule{
 	head: func(e *Envelope, body []byte) bool {
 		return loggerFormat(e.Format) && e.Severity >= 0 && e.Severity <= culprit.SeverityError && len(body) > 0 && body[0] != '{' && body[len(body)-1] != '{'
 	},
-	next: loggerNext,
+	start: func(body []byte) int { return braceState(text(body), phaseText|loggedBit) },
+	next:  loggerNext,
 }
 
 func loggerNext(e *Envelope, body []byte, state *int) step {
@@ -326,6 +339,14 @@ var frameRule = &rule{
 			return false
 		}
 		return e.holds(text(body), frameWords)
+	},
+	start: func(body []byte) int {
+		// Winston: "error: uncaughtException: x", then the stack.
+		s := text(begin(body))
+		if _, n := levelPrefix(s); n > 0 && (strings.HasPrefix(s[n:], "uncaughtException: ") || strings.HasPrefix(s[n:], "unhandledRejection: ")) {
+			return phaseText | loggedBit
+		}
+		return 0
 	},
 	next: func(e *Envelope, body []byte, state *int) step {
 		line := text(body)

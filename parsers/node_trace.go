@@ -71,6 +71,7 @@ func readTrace(t *trace, s string) {
 		msgTo    int
 		emptyRun bool
 		within   bool // the error is a property of the object
+		braced   bool // the braces of its properties opened before it
 		nestedAt = -1 // indentation of the last error inside the properties
 	)
 	for pos := 0; pos < len(s); {
@@ -139,6 +140,9 @@ func readTrace(t *trace, s string) {
 				t.typ, t.code, t.headed = h.typ, h.code, true
 				t.message = h.text(line)
 				msgFrom = from + h.message
+				if before, ok := strings.CutSuffix(t.before, "{"); ok && h.at >= 2 && !h.opens {
+					braced, t.before = true, strings.TrimRight(before, " ")
+				}
 				if h.opens {
 					phase, propsAt = inBlock, 0
 				}
@@ -155,9 +159,19 @@ func readTrace(t *trace, s string) {
 
 		case inMessage:
 			if strings.HasPrefix(rest, "at ") {
-				if _, ok := frameLine(indent, rest); ok {
+				_, ok := frameLine(indent, rest)
+				if !ok {
+					_, _, ok = frameProps(rest)
+				}
+				if ok {
 					phase, listing = inFrames, false
 					base = max(indent-4, 0)
+					goto again
+				}
+			}
+			if braced && indent == 2 {
+				if _, _, ok := property(rest); ok {
+					phase = inFrames
 					goto again
 				}
 			}
@@ -227,12 +241,25 @@ func readTrace(t *trace, s string) {
 				}
 				continue
 			}
+			if frame, props, ok := frameProps(rest); ok {
+				if !linked {
+					t.frames++
+				}
+				t.frame(frame, !linked)
+				t.props.setAll(props)
+				continue
+			}
 			switch {
 			case rest == "":
 			case nodeTrailer(rest):
 				t.version, phase = trailerVersion(rest), isDone
 			case strings.HasPrefix(rest, "Emitted '"):
 				t.emitted = true
+			case braced && indent == 2:
+				linked = true // frames that follow are those of a property
+				if key, value, ok := property(rest); ok {
+					t.props.set(key, strings.TrimRight(strings.TrimSuffix(value, "}"), " "))
+				}
 			case rest[0] == '"': // pino-pretty writes the properties as JSON
 				if key, value, ok := property(rest); ok {
 					t.props.set(key, value)

@@ -13,13 +13,24 @@ var warningRule = &rule{
 		_, _, ok := warningHead(text(body))
 		return ok
 	},
+	start: func(body []byte) int {
+		if strings.Contains(text(begin(body)), "RejectionWarning: ") {
+			return phaseText
+		}
+		return phaseText | plainBit
+	},
 	next: func(_ *Envelope, body []byte, state *int) step {
 		s := text(body)
+		if strings.HasPrefix(s, " (node:") {
+			return stepEnd
+		}
+		if *state&(phaseMask|plainBit) == phaseText|plainBit && !isFrame(s) {
+			if _, ok := findErrorHead(s); ok {
+				return stepEnd
+			}
+		}
 		if strings.HasPrefix(s, "(Use `node --trace-") || strings.HasPrefix(s, "(Use `electron --trace-") {
 			return stepLast
-		}
-		if *state == 0 {
-			*state = phaseText
 		}
 		if s == "Trace" { // Node 0.10 and 0.12
 			return stepMaybe
