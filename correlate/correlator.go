@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -188,6 +189,7 @@ func (c *Correlator) Report(now time.Time) *culprit.Report {
 		}
 		rep.Incidents = append(rep.Incidents, a.incident(a.find(o)))
 	}
+	rep.Notices = append(rep.Notices, c.traffic.mutedNotices()...)
 	for _, l := range retried {
 		rep.Notices = append(rep.Notices, retriedNotice(l))
 	}
@@ -235,4 +237,22 @@ func retriedNotice(l *lane) culprit.Notice {
 		n.Evidence = append(n.Evidence, evidenceOf(e, "effect"))
 	}
 	return n
+}
+
+// mutedNotices tell of answers of 503 that may be nginx's own or the upstream's:
+// nobody can say, so they are no incident.
+func (t *traffic) mutedNotices() []culprit.Notice {
+	var out []culprit.Notice
+	for host, s := range t.muted {
+		s.sorted()
+		n := s.between(math.MinInt64, math.MaxInt64)
+		if n < floor {
+			continue
+		}
+		at := time.Unix(s.sec[0], 0)
+		out = append(out, culprit.Notice{Kind: "answered_503", Entity: t.names.name(host), Time: timeOf(at), Evidence: []culprit.Evidence{},
+			Text: plural(n, "request") + " got 503 up to " + clockTime(time.Unix(s.sec[len(s.sec)-1], 0)) + ", and no log says whether nginx or the upstream answered so: add $upstream_status to the log_format"})
+	}
+	slices.SortFunc(out, func(a, b culprit.Notice) int { return strings.Compare(a.Entity, b.Entity) })
+	return out
 }

@@ -171,10 +171,10 @@ func (c *analysis) find(o *outage) *finding {
 		c.fromExit(f, byConfig)
 	} else {
 		f.downs = nil
+		if len(cands) == 0 {
+			cands = c.services.configured(addrs)
+		}
 		c.withoutExit(f, cands)
-	}
-	if f.service == nil && len(cands) > 0 && byConfig {
-		f.service = cands[0]
 	}
 	c.findRoot(f)
 	return f
@@ -250,11 +250,11 @@ func (s *services) byNearExit(o *outage) []*service {
 		return nil
 	}
 	for _, v := range s.list {
-		if managerUnit(v.name) || !v.isApp() {
+		if managerUnit(v.name) || v.otherProgram() {
 			continue
 		}
 		for _, r := range v.runs {
-			if r.exit != nil && within(r.end(), o.start, 5*time.Second, 5*time.Second) {
+			if r.exit != nil && within(r.end(), o.start, 5*time.Second, 5*time.Second) && (v.isApp() || r.lasting()) {
 				out = append(out, v)
 				break
 			}
@@ -264,6 +264,22 @@ func (s *services) byNearExit(o *outage) []*service {
 		return nil
 	}
 	return out
+}
+
+// lasting reports whether a run of a unit that says nothing was that of a
+// program which is meant to stay: it was ended, or failed, and is started again.
+func (r *run) lasting() bool {
+	i := slices.Index(r.service.runs, r)
+	return r.service.manager == "systemd" && !webServer(r.service.name) && i+1 < len(r.service.runs) && r.service.runs[i+1].start != nil
+}
+
+// webServer tells the units that stand before applications, not behind.
+func webServer(unit string) bool {
+	switch unit {
+	case "nginx", "openresty", "apache2", "httpd", "caddy", "haproxy", "varnish":
+		return true
+	}
+	return false
 }
 
 // isApp tells whether a service looks like an application: a manager's program,

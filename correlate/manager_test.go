@@ -222,7 +222,7 @@ var managerScenarios = []scenario{
 	}},
 	{name: "a listener's restart was long ago", verdict: "restart_unexplained", service: "shop", tier: culprit.TierProven, topo: supervisorShop, write: func(l *log) {
 		l.stops(60.7)
-		l.readings(10, 40000)
+		l.readings(10, 4000)
 		l.outage(60.7, 66)
 	}},
 }
@@ -274,6 +274,44 @@ func TestAMonitorIsNotTakenForTheFailure(t *testing.T) {
 	}
 	for _, n := range rep.Notices {
 		t.Errorf("notice %s: %s", n.Kind, n.Text)
+	}
+}
+
+func TestClientsThatGiveUpInARow(t *testing.T) {
+	// The format does not say how long they waited; nobody was answered meanwhile.
+	given := func(scattered bool) scenario {
+		return scenario{write: func(l *log) {
+			for i := range 90 {
+				status := 200
+				if i >= 30 && i < 60 && (!scattered || i%2 == 0) {
+					status = 499
+				}
+				l.request(float64(i), i, status, "127.0.0.1:3000")
+			}
+		}}
+	}
+	hung, impatient := given(false), given(true)
+	if n := len(analyse(&hung, nil).Incidents); n != 1 {
+		t.Errorf("%d incidents of a service that hangs, want 1", n)
+	}
+	if n := len(analyse(&impatient, nil).Incidents); n != 0 {
+		t.Errorf("%d incidents of impatient clients, want 0", n)
+	}
+}
+
+func TestAnswersOf503ThatNobodyOwns(t *testing.T) {
+	s := scenario{write: func(l *log) {
+		for i := range 60 {
+			status := 200
+			if i >= 30 && i < 40 {
+				status = 503
+			}
+			l.request(float64(i), i, status, "127.0.0.1:3000")
+		}
+	}}
+	rep := analyse(&s, nil)
+	if len(rep.Incidents) != 0 || len(rep.Notices) != 1 || rep.Notices[0].Kind != "answered_503" || !strings.HasPrefix(rep.Notices[0].Text, "10 requests got 503") {
+		t.Errorf("%d incidents, notices %+v", len(rep.Incidents), rep.Notices)
 	}
 }
 

@@ -95,6 +95,7 @@ func (l *lane) ends(last, next int64, access bool) bool {
 
 // lanes assigns every failed request to what it failed at.
 func (t *traffic) lanes() []*lane {
+	t.muted = nil
 	byKey := make(map[uint64][]int32, len(t.requests))
 	for i := range t.requests {
 		if k := t.requests[i].key; t.has(k) {
@@ -230,6 +231,7 @@ func (t *traffic) lanes() []*lane {
 				continue
 			}
 			if q.status == 503 && !q.own {
+				t.mute(q)
 				continue // nginx says 503 for its own limits; an upstream's 503 states upstream_status
 			}
 			if up == 0 {
@@ -338,7 +340,7 @@ func (t *traffic) joinGroups(u *union, order []int) {
 }
 
 // abandoned tells which of the requests that clients gave up (499) failed
-// users: piled up at one duration, or ten times as many as usual.
+// users: piled up at one duration, or one after the other with no answer between.
 func (t *traffic) abandoned() map[int]bool {
 	slow := map[int]bool{}
 	type pile struct {
@@ -353,6 +355,7 @@ func (t *traffic) abandoned() map[int]bool {
 			piles[k] = append(piles[k], i)
 		}
 	}
+	t.unanswered(slow)
 	for _, is := range piles {
 		slices.SortFunc(is, func(a, b int) int { return cmp.Compare(t.requests[a].at, t.requests[b].at) })
 		for a, b := 0, 0; b < len(is); b++ {
@@ -367,6 +370,64 @@ func (t *traffic) abandoned() map[int]bool {
 		}
 	}
 	return slow
+}
+
+// Clients that give up one after the other while nobody gets an answer tell of a
+// service that hangs, also where a log does not say how long they waited.
+const (
+	gaveUpMin     = 10 // requests in a row
+	gaveUpClients = 3  // of different clients
+	gaveUpSpan    = 5  // seconds between the first and the last of them
+)
+
+// mute counts an answer of 503 of which no log says who gave it.
+func (t *traffic) mute(q *request) {
+	if t.muted[q.host] == nil {
+		if t.muted == nil {
+			t.muted = map[id]*series{}
+		}
+		t.muted[q.host] = &series{}
+	}
+	t.muted[q.host].add(q.at/1e9, 1)
+}
+
+// unanswered marks the stretches in which every request of a host was given up.
+func (t *traffic) unanswered(slow map[int]bool) {
+	type flowOf struct{ source, host id }
+	given := map[flowOf][]int{}
+	for i := range t.requests {
+		if q := &t.requests[i]; q.status == 499 && q.failed && q.took < 0 {
+			given[flowOf{q.source, q.host}] = append(given[flowOf{q.source, q.host}], i)
+		}
+	}
+	for k, is := range given {
+		slices.SortFunc(is, func(a, b int) int { return cmp.Compare(t.requests[a].at, t.requests[b].at) })
+		var answered series
+		for f, s := range t.answered {
+			if f.source == k.source && f.host == k.host {
+				for i := range s.sec {
+					answered.add(s.sec[i], s.n[i])
+				}
+			}
+		}
+		answered.sorted()
+		for a, b := 0, 0; a < len(is); a = b {
+			clients := map[uint32]bool{}
+			first := t.requests[is[a]].at / 1e9
+			for b = a; b < len(is); b++ {
+				q := &t.requests[is[b]]
+				if b > a && answered.between(t.requests[is[b-1]].at/1e9+1, q.at/1e9) > 0 {
+					break
+				}
+				clients[q.client] = true
+			}
+			if b-a >= gaveUpMin && len(clients) >= gaveUpClients && t.requests[is[b-1]].at/1e9-first >= gaveUpSpan {
+				for _, i := range is[a:b] {
+					slow[i] = true
+				}
+			}
+		}
+	}
 }
 
 // coveredHosts returns whether an access log would hold the request of an
@@ -503,7 +564,7 @@ func (t *traffic) samplesOf(o *outage) []*culprit.Event {
 	first := map[phase]*culprit.Event{}
 	for st, s := range t.sorts {
 		list := s.samples
-		if !seen[st.phase] || !o.lane.has(t, st) {
+		if !seen[st.phase] || !o.lane.has(t, st) || st.status == 499 && o.counts.Status["499"]*2 < o.counts.Failed {
 			continue
 		}
 		k := sort.Search(len(list), func(i int) bool { return !list[i].Time.Before(o.start.Add(-2 * time.Second)) })

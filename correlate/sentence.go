@@ -73,6 +73,9 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		name = f.service.name + " (" + up + ")"
 	}
 	switch {
+	case main(o.counts.Status["499"]):
+		f.knownTo = name + " did not answer before its clients gave up"
+		f.remedy = "log $upstream_response_time and the event loop's delay"
 	case main(b.Refused):
 		f.knownTo = "nothing listened on " + up + "; no record says why " + name + " was gone"
 		f.remedy = "journalctl --no-pager -o short-precise (or the log of what runs the app) around this time"

@@ -375,6 +375,25 @@ func (s *services) serving(addresses []string) []*service {
 	return out
 }
 
+// configured returns the service that configuration alone says listens at an
+// address, if there is only one: it names what failed, and proves nothing.
+func (s *services) configured(addresses []string) []*service {
+	var out []*service
+	for _, v := range s.list {
+		if slices.ContainsFunc(v.confs, func(c *culprit.Service) bool {
+			return slices.ContainsFunc(c.Listen, func(l string) bool {
+				return slices.ContainsFunc(addresses, func(a string) bool { return listens(l, a) })
+			})
+		}) {
+			out = append(out, v)
+		}
+	}
+	if len(out) != 1 {
+		return nil
+	}
+	return out
+}
+
 func (v *service) serves(addr string) bool {
 	for _, l := range v.listens {
 		if listens(l.address, addr) {

@@ -209,6 +209,7 @@ type traffic struct {
 	spills    map[stamp]*series
 	limited   map[uint64]struct{} // keys of requests that nginx itself refused (limit_req, limit_conn)
 	peers     map[[2]id]bool      // upstreams that stood together in one upstream_addr list or line
+	muted     map[id]*series      // by host: answers of 503 of which no log says who gave them
 	from, to  int64               // seconds that any access log covers
 }
 
@@ -376,9 +377,7 @@ func (t *traffic) keep(q request, r *culprit.Record, sec int64) {
 	} else {
 		t.spill(k).add(sec, 1)
 	}
-	if q.status != 499 {
-		k.sample(sec, r, t.names.name(q.up))
-	}
+	k.sample(sec, r, t.names.name(q.up))
 }
 
 // sort returns the sort of a failure.

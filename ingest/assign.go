@@ -178,7 +178,41 @@ func serviceOf(topo *culprit.Topology, i *Input) string {
 	if service != "" {
 		return service
 	}
-	return serviceOfPath(i.base)
+	if service = serviceOfPath(i.base); service == "" && i.Format == "node" {
+		service = stemOf(i.base)
+	}
+	return service
+}
+
+// vague are names of logs that say nothing about who writes them.
+var vague = map[string]bool{
+	"app": true, "application": true, "server": true, "node": true, "nodejs": true, "main": true, "index": true, "out": true, "err": true, "error": true, "stdout": true, "stderr": true,
+	"output": true, "console": true, "combined": true, "all": true, "nohup": true, "log": true, "logs": true, "debug": true, "info": true, "current": true, "stdin": true, "-": true, "": true,
+	"apps": true, "var": true, "tmp": true, "srv": true, "opt": true, "www": true, "home": true, "dist": true, ".": true,
+}
+
+var logSuffix = regexp.MustCompile(`(?i)(?:[-_.](?:out|err|error|errors|stdout|stderr|app|output|console|combined|server|std))*(?:\.(?:log|txt|out))?$`)
+
+// stemOf names the program of a log that Node wrote by its file, or by the folder
+// if the file's name says nothing.
+func stemOf(path string) string {
+	dir, base := filepath.Split(filepath.ToSlash(path))
+	base = family(base)
+	if s := strings.TrimSuffix(base, logSuffix.FindString(base)); !vague[strings.ToLower(s)] && !daemons[s] {
+		return s
+	}
+	for dir = strings.TrimRight(dir, "/"); dir != ""; {
+		var last string
+		dir, last = filepath.Split(dir)
+		dir = strings.TrimRight(dir, "/")
+		if !vague[strings.ToLower(last)] && strings.Trim(last, "0123456789") != "" {
+			if daemons[last] {
+				return ""
+			}
+			return last
+		}
+	}
+	return ""
 }
 
 // alike counts the trailing names that a configured path and the name of an

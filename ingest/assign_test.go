@@ -67,6 +67,21 @@ func TestAssign_Service(t *testing.T) {
 	}
 }
 
+func TestAssign_ServiceOfANodeLog(t *testing.T) {
+	trace := "Error: Cannot find module './config'\nRequire stack:\n- /srv/shop/dist/main.js\n    at Module._resolveFilename (node:internal/modules/cjs/loader:1212:15)\n  code: 'MODULE_NOT_FOUND',\n"
+	for path, want := range map[string]string{
+		"srv/shop.log": "shop", "srv/shop-error.log.1": "shop", "srv/orders/logs/err.log": "orders", "srv/orders/nohup.out": "orders",
+		"logs/app.log": "", "pm2/logs/admin-error.log": "admin", "nginx/error.log": "",
+	} {
+		t.Run(path, func(t *testing.T) {
+			_, by := collected(t, map[string]string{path: trace}, nil, ingest.Options{})
+			if by[path] == nil || by[path].Options.Service != want {
+				t.Errorf("got %+v, want the service %q", by[path], want)
+			}
+		})
+	}
+}
+
 func TestAssign_LogFormat(t *testing.T) {
 	topo := &culprit.Topology{
 		Formats: map[string]string{"timed": "$remote_addr $request_time", "json": "{}", "main": "$remote_addr"},
