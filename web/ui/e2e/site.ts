@@ -51,8 +51,9 @@ export class Site {
     page.setDefaultTimeout(10_000)
     page.on('pageerror', (e) => this.faults.push(`page error: ${e.message}`))
     page.on('console', (m) => {
-      // A test may stop the server; everything else that the console says is a fault.
-      if (m.type() === 'error' && !/ERR_CONNECTION|ERR_EMPTY|ERR_INCOMPLETE|status of (?:4|5)\d\d/.test(m.text())) this.faults.push(`console: ${m.text()}`)
+      // A test may stop the server, and axe tries to run in the report's frame;
+      // everything else that the console says is a fault.
+      if (m.type() === 'error' && !/ERR_CONNECTION|ERR_EMPTY|ERR_INCOMPLETE|Blocked script execution|status of (?:4|5)\d\d/.test(m.text())) this.faults.push(`console: ${m.text()}`)
     })
     page.on('dialog', (d) => {
       this.faults.push(`a script ran: ${d.message()}`)

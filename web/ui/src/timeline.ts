@@ -250,7 +250,7 @@ export function boxes(inc: Incident): Box[] {
   const line = (c: { evidence: number[] } | undefined, not: Evidence | null = null): Evidence | null => {
     const of = (c?.evidence ?? []).map((i) => evidence[i]).filter((e): e is Evidence => !!e)
     // Two boxes with the same line would prove one thing only.
-    return of.find((e) => e.role === 'decisive' && e !== not) ?? of.find((e) => e !== not) ?? of[0] ?? null
+    return of.find((e) => e.role === 'decisive' && e !== not) ?? (not ? of.findLast((e) => e !== not) : of[0]) ?? of[0] ?? null
   }
   const out: Box[] = []
   if (root && root !== failure) out.push({ n: 1, role: 'root', label: 'Root cause', time: root.time ?? null, text: root.text, detail: [], line: line(root, line(failure)) })
