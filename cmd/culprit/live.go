@@ -47,8 +47,13 @@ type live struct {
 	writers map[string]*streamWriter
 	failed  error // of the last commit
 
+	// reopened are the sources of which records that may still grow came from
+	// the store; they count until the follower has read them again.
+	reopened map[string]bool
+
+	telling  sync.Mutex // one report at a time; before mu
 	evidence *locator
-	told     map[string]*told // incidents, by id; only used by the goroutine that tells
+	told     map[string]*told // incidents, by id
 }
 
 // A streamWriter is the store's writer of one stream.
@@ -124,6 +129,10 @@ func (l *live) Commit(ctx context.Context, batches []ingest.Batch) error {
 		}
 		if b.Checkpoint != nil {
 			l.c.SetOpen(b.Stream, b.Open)
+			if l.reopened[b.Source] {
+				l.c.SetOpen(reopened+b.Source, nil)
+				delete(l.reopened, b.Source)
+			}
 		}
 		for _, g := range b.Gaps {
 			l.c.AddGap(g)
@@ -259,8 +268,10 @@ func (l *live) setTopology(ctx context.Context, topo culprit.Topology, gaps []cu
 	return nil
 }
 
-// rebuild adds what is stored to the correlator. Records that may still grow are
-// left out: the follower reads them again.
+// reopened stands before a source instead of the key of a stream.
+const reopened = "stored "
+
+// rebuild adds what is stored to the correlator.
 func (l *live) rebuild(ctx context.Context) error {
 	begun := time.Now()
 	since := l.now().Add(-l.window)
@@ -271,14 +282,15 @@ func (l *live) rebuild(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n := 0
+	n, open := 0, map[string][]*culprit.Record{}
 	o := store.SearchOptions{Limit: rebuildPage, Order: store.Oldest, Since: since}
 	for {
 		page, err := l.store.Search(ctx, query.All(), o, func(h *store.Hit) error {
+			l.names.restore(h.Record, h.Service)
 			if h.Open {
+				open[h.Source] = append(open[h.Source], h.Record)
 				return nil
 			}
-			l.names.restore(h.Record, h.Service)
 			l.c.Add(h.Record)
 			n++
 			return nil
@@ -289,6 +301,11 @@ func (l *live) rebuild(ctx context.Context) error {
 		if o.Cursor = page.Cursor; o.Cursor == "" {
 			break
 		}
+	}
+	l.reopened = map[string]bool{}
+	for source, records := range open {
+		l.reopened[source] = true
+		l.c.SetOpen(reopened+source, records)
 	}
 	l.log.Info("correlated what is stored", "records", n, "took", time.Since(begun).Round(time.Millisecond))
 	return nil

@@ -105,6 +105,8 @@ func (l *live) run(ctx context.Context) error {
 // report correlates once, stores what has changed and tells it. It returns after
 // what time to look again although no record comes, 0 for never.
 func (l *live) report(ctx context.Context) (time.Duration, error) {
+	l.telling.Lock()
+	defer l.telling.Unlock()
 	now := l.now()
 	l.mu.Lock()
 	rep := l.c.Report(now)

@@ -83,7 +83,7 @@ func serve(ctx context.Context, cfg *config.Config) error {
 		os.Exit(exitFailed)
 	}()
 
-	s, err := newService(ctx, cfg, log)
+	s, err := newService(ctx, cfg, log, time.Now)
 	if err != nil {
 		return err
 	}
@@ -115,9 +115,10 @@ type service struct {
 }
 
 // newService opens everything: first what shows that another process is here (the
-// data folder, then the port), then what costs time.
-func newService(ctx context.Context, cfg *config.Config, log *slog.Logger) (*service, error) {
-	s := &service{cfg: cfg, log: log, now: time.Now, after: time.After, ready: make(chan struct{})}
+// data folder, then the port), then what costs time. now is the clock by which
+// incidents go on or end.
+func newService(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time) (*service, error) {
+	s := &service{cfg: cfg, log: log, now: now, after: time.After, ready: make(chan struct{})}
 	gaps, err := openGaps(filepath.Join(cfg.DataDir, "gaps.json"))
 	if err != nil {
 		return nil, err
@@ -125,6 +126,7 @@ func newService(ctx context.Context, cfg *config.Config, log *slog.Logger) (*ser
 	s.store, err = store.Open(ctx, cfg.DataDir, store.Options{
 		Resolve:   func(r *culprit.Record) (string, string) { return s.live.resolve(r) },
 		Retention: store.Retention{Age: cfg.Retention.Age, Bytes: cfg.Retention.Size},
+		Now:       now,
 		Log:       log,
 	})
 	if err != nil {
@@ -132,7 +134,7 @@ func newService(ctx context.Context, cfg *config.Config, log *slog.Logger) (*ser
 	}
 	s.machine = &machine{cfg: cfg}
 	s.live = newLive(s.store, culprit.Topology{}, cfg.Window)
-	s.live.log, s.live.gaps = log, gaps
+	s.live.log, s.live.gaps, s.live.now = log, gaps, now
 	s.live.own = ownWords(ownUnit(), os.Getpid())
 	s.live.backlog, s.live.behind = s.backlog, s.behind
 	s.live.tell = func(change string, inc *culprit.Incident) {
@@ -140,7 +142,7 @@ func newService(ctx context.Context, cfg *config.Config, log *slog.Logger) (*ser
 		s.web.PublishIncident(change, inc)
 	}
 	s.follow = ingest.NewFollower(s.live, ingest.FollowOptions{
-		Places: s.machine.places, Parse: s.machine.parse, Ignore: ownFiles(cfg.DataDir), Journals: s.machine.journals(), Backfill: cfg.Backfill, Log: log,
+		Places: s.machine.places, Parse: s.machine.parse, Ignore: ownFiles(cfg.DataDir), Journals: s.machine.journals(), Backfill: cfg.Backfill, Log: log, Now: now,
 	})
 	s.sources = &sourceList{machine: s.machine, stored: s.store.Sources, followed: s.follow.Status, gaps: gaps, now: s.now}
 	if err := s.listen(); err != nil {
@@ -232,7 +234,7 @@ func (s *service) work(ctx context.Context) error {
 		}
 		return err
 	}
-	s.started = s.now()
+	s.started = time.Now()
 	close(s.ready)
 	notify("READY=1")
 	followed, stop := context.WithCancel(ctx)
@@ -284,7 +286,7 @@ func (s *service) backlog() bool {
 // comes for a while.
 func (s *service) behind() bool {
 	list := s.follow.Status()
-	running := s.now().Sub(s.started)
+	running := time.Since(s.started)
 	if len(list) == 0 {
 		return running < 2*time.Second // nothing was found yet
 	}
