@@ -123,10 +123,28 @@ func (x *nodeFailure) readLine(e *Envelope, s string, logged bool) bool {
 	if x.kind == culprit.KindUncaughtException {
 		x.kind = culprit.KindException // the word alone proves nothing: its trace would follow
 	}
+	at := h.at
+	if !x.headed {
+		at = max(phraseAt(s), 0)
+	}
+	if x.mentioned(e, s, at) {
+		return false
+	}
 	if x.headed {
 		return true
 	}
 	return x.kind != culprit.KindException || uncaughtWords(s) || exceptionContext(e)
+}
+
+// phraseAt returns where the words begin that tell an error without a type from
+// other text, -1 if they are not there.
+func phraseAt(s string) int {
+	for _, w := range [...]string{"listen EADDRINUSE", "EADDRINUSE", "Cannot find module ", "Cannot find package ", "Can't resolve "} {
+		if i := strings.Index(s, w); i >= 0 {
+			return i
+		}
+	}
+	return -1
 }
 
 // bad reports whether a severity is that of a warning or worse.

@@ -124,6 +124,8 @@ func parseV8(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
 		return false
 	case reason == "" && gc == "" && !strings.HasPrefix(lead, "<--- Last few GCs") && !strings.HasPrefix(lead, "<--- JS stacktrace"):
 		return false
+	case !memory && frames == 0 && !strings.Contains(reason, "::") && !strings.Contains(reason, "v8") && !strings.Contains(reason, "node"):
+		return false // another program's last words
 	case memory:
 		r.Kind = culprit.KindHeapOOM
 	default:

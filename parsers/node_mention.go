@@ -1,0 +1,66 @@
+package parsers
+
+import (
+	"strings"
+
+	"culprit"
+)
+
+// mentioned reports whether a line without a stack only speaks of an error that
+// would be the cause of an outage: prose, documentation, source code, the
+// complaint of a compiler, or a message whose logger says that it is no error.
+// The error stands at at.
+func (x *nodeFailure) mentioned(e *Envelope, s string, at int) bool {
+	if x.kind != culprit.KindModuleNotFound && x.kind != culprit.KindAddressInUse || x.frames > 0 {
+		return false
+	}
+	level, _ := levelPrefix(s)
+	if e.Severity > culprit.SeverityWarning || level > culprit.SeverityWarning {
+		return true
+	}
+	before := strings.TrimRight(s[:min(at, len(s))], " \t")
+	if n := len(before); n > 0 {
+		switch c := before[n-1]; {
+		case strings.IndexByte("\"'`|", c) >= 0:
+			return true
+		case strings.Trim(before, " \t0123456789.-+*>#|") == "" && !digit(before[0]) && before[0] != '.', numbered(before): // a list, a quotation, a diff
+			return true
+		case isLetter(c) && !failing(before):
+			return true
+		}
+	}
+	if strings.Contains(before, "console.") || strings.Contains(before, "throw new ") {
+		return true
+	}
+	tail := s[min(at, len(s)):]
+	if strings.HasSuffix(tail, ");") || strings.HasSuffix(tail, "|") || strings.Contains(tail, " or its corresponding type declarations") {
+		return true
+	}
+	if x.kind == culprit.KindAddressInUse {
+		_, after, ok := strings.Cut(tail, "EADDRINUSE")
+		return ok && len(after) > 2 && after[0] == ' ' && isLetter(after[1]) && !strings.HasPrefix(after, " null") && !strings.HasPrefix(after, " at ") && !strings.HasPrefix(after, " address ")
+	}
+	if i := strings.Index(tail, x.module); x.module != "" && i >= 0 {
+		after := tail[i+len(x.module):]
+		return strings.HasPrefix(after, "',") || strings.HasPrefix(after, "'`") || strings.HasPrefix(after, "` ")
+	}
+	return false
+}
+
+// numbered reports whether a text is the number of a list's entry: "3."
+func numbered(s string) bool {
+	n := digitsLen([]byte(s))
+	return n > 0 && n < 4 && (s[n:] == "." || s[n:] == ")")
+}
+
+var failingWords = []string{"fail", "rror", "aught", "nhandled", "rash", "bort", "nable to", "ould not", "an't", "annot", "eject", "xception", "RROR"}
+
+// failing reports whether the words before an error say that something failed.
+func failing(s string) bool {
+	for _, w := range failingWords {
+		if strings.Contains(s, w) {
+			return true
+		}
+	}
+	return false
+}
