@@ -13,7 +13,13 @@ import (
 
 var update = flag.Bool("update", false, "write what the scripts' cmp commands compare with")
 
+// asCommand makes the test binary the program, for tests that need a process of it.
+const asCommand = "CULPRIT_TEST_AS_COMMAND"
+
 func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		os.Exit(run(os.Args[1:]))
+	}
 	testscript.Main(m, map[string]func(){
 		"culprit": func() { os.Exit(run(os.Args[1:])) },
 	})
