@@ -180,6 +180,9 @@ func reportLine(s string) bool {
 	if strings.Contains(s, "+0x") {
 		return true
 	}
+	if len(s) > 6 && s[4] == ':' && s[5] == ' ' && hexWord([]byte(s[:4])) { // "bfa0: 5d056000" of ARM
+		return true
+	}
 	if i := strings.IndexByte(s, ' '); i > 0 { // "anon 312369152" of memory.stat, "kmalloc-64  12KB  12KB" of a slab
 		v := strings.TrimLeft(s[i:], " ")
 		if _, rest, ok := number(v); ok && (rest == "" || strings.HasPrefix(rest, "KB")) {
@@ -195,7 +198,7 @@ func reportLine(s string) bool {
 }
 
 var reportWords = []string{
-	"CPU: ", "CPU ", "Pid: ", "UID: ", "Tainted", "Hardware name", "Workqueue: ", "Call Trace", "Call trace", "Stack:", "Backtrace:", "Function entered at ", "Code: ", "Modules linked in",
+	"CPU: ", "CPU ", "Pid: ", "UID: ", "Tainted", "Hardware name", "Workqueue: ", "Call Trace", "Call trace", "Stack:", "Stack : ", "Backtrace:", "Function entered at ", "Code: ", "Modules linked in",
 	"Mem-Info", "Mem-info", "Mem abort", "Node ", "DMA", "Normal", "HighMem", "Movable", "active_anon", "Active:", "lowmem_reserve", "protections[]",
 	"Swap cache", "Free swap", "Total swap", "Free pages", "cpu ", "memory: usage ", "memory+swap: usage ", "swap: usage ", "kmem: usage ", "Memory cgroup stats for ",
 	"Memory cgroup min protection", "Tasks state", "Unreclaimable slab info", "Name ", "Task in ", oomSummary, "cpuset=", "Exception stack", "hi:", "free:", "Device ",

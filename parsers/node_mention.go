@@ -53,7 +53,7 @@ func numbered(s string) bool {
 	return n > 0 && n < 4 && (s[n:] == "." || s[n:] == ")")
 }
 
-var failingWords = []string{"fail", "rror", "aught", "nhandled", "rash", "bort", "nable to", "ould not", "an't", "annot", "eject", "xception", "RROR"}
+var failingWords = []string{"ail", "rror", "aught", "nhandled", "rash", "bort", "nable to", "ould not", "an't", "annot", "eject", "xception", "RROR"}
 
 // failing reports whether the words before an error say that something failed.
 func failing(s string) bool {

@@ -82,10 +82,12 @@ func peelSyslog(c *clock, line []byte, e *Envelope) bool {
 		severity, msg = sev, msg[n:]
 	}
 	tag, pid, n := tagOf(msg)
-	if n == 0 && !iso && host[len(host)-1] == ':' {
-		// RFC 3164 without a host: busybox syslogd -S and some network devices.
-		if tag, pid, n = tagOf(rest); n > 0 {
+	if k := len(host); host[k-1] == ':' && (k > 1 && host[k-2] == ']' || n == 0 && !iso) {
+		// No host: journalctl --no-hostname, busybox syslogd -S and some network
+		// devices. What follows the tag may look like one, as a unit's name does.
+		if ownTag, ownPID, m := tagOf(rest); m > 0 {
 			host, msg = nil, rest
+			tag, pid, n = ownTag, ownPID, m
 		}
 	} else if n == 0 && !iso && bytes.IndexByte(host, '[') > 0 {
 		if tag, pid, n = tagOf(rest); n > 0 {

@@ -78,6 +78,14 @@ func parseSystemd(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 		}
 	}
 	s := firstLine(text(body))
+	pid := 0
+	if e.Process == "" && strings.HasPrefix(s, "systemd[") { // someone cut time and host
+		tag, id, k := tagOf([]byte(s))
+		if k == 0 || string(tag) != "systemd" {
+			return false
+		}
+		pid, s = id, s[k:]
+	}
 	if len(s) < 8 {
 		return false
 	}
@@ -87,13 +95,16 @@ func parseSystemd(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	case ok && unitMessage(rest, r):
 		r.Unit = unit
 	case !ok && managerMessage(e, s, r), !ok && jobMessage(e, s, r), !ok && oldMessage(s, r):
-	case ok && e.Process != "":
+	case ok && (e.Process != "" || pid > 0):
 		r.Attrs = r.Attrs[:n]
 		r.Kind, r.Unit = "", unit // no event, and yet it is known whom it is about
 	default:
 		r.Attrs = r.Attrs[:n]
 		r.Kind = ""
 		return false
+	}
+	if pid > 0 {
+		r.Process, r.PID = "systemd", pid
 	}
 	r.Message = s
 	return true

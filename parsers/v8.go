@@ -19,6 +19,12 @@ var v8Rule = &rule{
 		_, rest := indentOf(text(body))
 		return strings.HasPrefix(rest, "<--- ") || strings.HasPrefix(rest, "FATAL ERROR: ") || strings.HasPrefix(rest, "# Fatal error in ") || strings.HasPrefix(rest, "#") && rest == "#"
 	},
+	start: func(body []byte) int {
+		if _, rest := indentOf(text(body)); strings.HasPrefix(rest, "FATAL ERROR: ") {
+			return v8Fatal
+		}
+		return v8Collections
+	},
 	next: v8Next,
 }
 
