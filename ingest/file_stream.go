@@ -41,24 +41,26 @@ type fileStream struct {
 	coding  coding
 
 	// While it is read.
-	file    *os.File
-	q       *queue
-	r       *fileReader
-	ps      *parsers.Stream
-	next    int64     // end of the last line that was parsed
-	nextNo  int       // number of the line there
-	parsed  bool      // a line was parsed since it was opened
-	tail    []byte    // the last guardSize bytes before next
-	marks   []lineAt  // lines from the checkpoint to next
-	last    time.Time // newest time of a record
-	read    time.Time
-	broken  bool // its content is no longer what was read: truncated
-	held    []queued
-	lostAt  int // scan in which its file was missed, 0 if it is there
-	ending  bool
-	closing bool // the batch under way is its last
-	gaps    []culprit.Gap
-	dirty   bool // the checkpoint has to be written even without lines
+	file     *os.File
+	q        *queue
+	r        *fileReader
+	ps       *parsers.Stream
+	next     int64     // end of the last line that was parsed
+	nextNo   int       // number of the line there
+	parsed   bool      // a line was parsed since it was opened
+	recent   []byte    // the bytes before next, from guardSize before the checkpoint on
+	begin    []byte    // the first bytes of the file, at most headSize
+	marks    []lineAt  // lines from the checkpoint to next
+	last     time.Time // newest time of a record
+	read     time.Time
+	broken   bool // its content is no longer what was read: truncated
+	held     []queued
+	brokenAt int // scan before which it was found out
+	lostAt   int // scan in which its file was missed, 0 if it is there
+	ending   bool
+	closing  bool // the batch under way is its last
+	gaps     []culprit.Gap
+	dirty    bool // the checkpoint has to be written even without lines
 }
 
 type lineAt struct {
@@ -76,19 +78,23 @@ func (s *fileStream) open(file *os.File, p Place) {
 	o.Source, o.Ref, o.After = s.cp.Source, s.mod, s.cp.After
 	s.ps = parsers.NewStream(o)
 	s.next, s.nextNo = s.cp.Offset, max(s.cp.Line, 1)
-	s.tail = s.tail[:0]
-	if s.coding == codingNone {
-		k := min(s.next, guardSize)
-		s.tail = make([]byte, k)
-		if _, err := file.ReadAt(s.tail, s.next-k); err != nil && !errors.Is(err, io.EOF) {
-			s.tail = s.tail[:0]
-		}
+	s.recent, s.begin = nil, nil
+	torn := false
+	if s.coding == codingNone && s.next > 0 {
+		s.recent = make([]byte, min(s.next, guardSize))
+		s.begin = make([]byte, min(s.next, headSize))
+		_, err := file.ReadAt(s.recent, s.next-int64(len(s.recent)))
+		_, err2 := file.ReadAt(s.begin, 0)
+		torn = err != nil && !errors.Is(err, io.EOF) || err2 != nil && !errors.Is(err2, io.EOF) || !s.cp.guarded(file, s.next)
 	}
 	s.marks = nil
 	s.broken, s.ending, s.closing, s.parsed, s.held, s.lostAt = false, false, false, false, nil, 0
 	s.changed = s.f.opts.Now()
 	s.q = newQueue(s.f.notify)
 	s.start(s.next, s.nextNo, false)
+	if torn { // truncated since it was looked at
+		s.shatter(nil)
+	}
 }
 
 // start runs a reader from a position on.
@@ -112,7 +118,7 @@ func (s *fileStream) halt() {
 func (s *fileStream) release() {
 	if s.file != nil {
 		s.file.Close()
-		s.file, s.r, s.ps, s.q, s.marks, s.tail = nil, nil, nil, nil, nil, nil
+		s.file, s.r, s.ps, s.q, s.marks, s.recent, s.begin = nil, nil, nil, nil, nil, nil, nil
 	}
 }
 
@@ -123,7 +129,8 @@ func (s *fileStream) intact(items []queued) bool {
 	if s.coding != codingNone {
 		return true
 	}
-	want, at := s.tail, s.next-int64(len(s.tail))
+	want := s.recent[max(0, len(s.recent)-guardSize):]
+	at := s.next - int64(len(want))
 	if len(want) == 0 {
 		if len(items) == 0 {
 			return true
@@ -143,7 +150,7 @@ func (s *fileStream) intact(items []queued) bool {
 // again from there, the rest is kept.
 func (s *fileStream) shatter(items []queued) {
 	s.halt()
-	s.broken = true
+	s.broken, s.brokenAt = true, s.f.scans
 	s.held = s.notInFile(append(items, s.q.take()...))
 	s.f.notify()
 }
@@ -231,11 +238,11 @@ func (s *fileStream) parse(items []queued, end bool) Batch {
 		s.ps.Push(parsers.Line{
 			Text: l.text, No: l.no, Mark: l.mark, Start: culprit.Position{Offset: l.start}, End: culprit.Position{Offset: l.end},
 		}, closed)
+		s.remember(l)
 		s.next, s.nextNo, s.parsed = l.end, l.no, true
 		if l.mark&culprit.MarkTruncated == 0 {
 			s.nextNo++
 		}
-		s.remember(l)
 	}
 	if end {
 		s.ps.Close(closed)
@@ -275,35 +282,41 @@ func (s *fileStream) resumeAt(off int64) {
 	s.marks = append(s.marks[:0], s.marks[k:]...)
 }
 
-// remember keeps the last bytes before next, without reading the file.
+// remember keeps the bytes of a line that was parsed. The digests of the next
+// checkpoint are made of them and not of the file, which may have been truncated
+// since.
 func (s *fileStream) remember(l *queued) {
-	var newline []byte
-	if l.end > l.start+int64(len(l.text)) {
-		newline = []byte{'\n'}
+	newline := l.end-l.start > int64(len(l.text))
+	if l.start != s.next { // a hole lies before it
+		s.recent = s.recent[:0]
 	}
-	t := append(append(s.tail, l.text...), newline...)
-	if gap := l.start - (l.end - int64(len(l.text)) - int64(len(newline))); gap != 0 {
-		t = append(l.text, newline...)
-	}
-	if n := len(t) - guardSize; n > 0 {
-		t = append(t[:0], t[n:]...)
-	}
-	s.tail = t
-}
-
-// fingerprint renews the digests of the checkpoint from the file. It is done
-// after intact, so what it reads is what was parsed.
-func (s *fileStream) fingerprint() {
-	if s.coding != codingNone {
-		return // a packed file does not change; its digests are those of its content
-	}
-	if s.cp.Head.Len < headSize {
-		if d, err := headOf(s.file, min(s.cp.Offset, headSize)); err == nil {
-			s.cp.Head = d
+	if free := headSize - len(s.begin); free > 0 && l.start == int64(len(s.begin)) {
+		s.begin = append(s.begin, l.text[:min(free, len(l.text))]...)
+		if newline && len(s.begin) < headSize {
+			s.begin = append(s.begin, '\n')
 		}
 	}
-	if d, err := guardOf(s.file, s.cp.Offset); err == nil {
-		s.cp.Guard = d
+	s.recent = append(s.recent, l.text...)
+	if newline {
+		s.recent = append(s.recent, '\n')
+	}
+}
+
+// fingerprint renews the digests of the checkpoint and drops what the next ones
+// will not need.
+func (s *fileStream) fingerprint() {
+	if s.coding != codingNone {
+		return // a packed file does not change; its digest is that of its content
+	}
+	if n := min(int64(len(s.begin)), s.cp.Offset); int(n) != s.cp.Head.Len {
+		s.cp.Head = digestOf(s.begin[:n])
+	}
+	before := s.recent[:max(0, int64(len(s.recent))-(s.next-s.cp.Offset))]
+	before = before[max(0, len(before)-guardSize):]
+	s.cp.Guard = digestOf(before)
+	keep := int64(len(before)) + s.next - s.cp.Offset
+	if drop := len(s.recent) - int(min(keep, int64(len(s.recent)))); drop > 0 {
+		s.recent = append(s.recent[:0], s.recent[drop:]...)
 	}
 }
 

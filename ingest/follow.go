@@ -71,6 +71,7 @@ type Follower struct {
 	catch    chan struct{}     // bounds the files that are caught up with at a time
 	extra    []Batch           // to be committed with the next flush
 	told     map[string]bool   // files of which was said that they may not be read
+	known    map[string]bool   // sources that are there, and whether they were read before this run
 	names    map[string]string // of the files of each source and their inodes, as of the last scan
 	scans    int
 

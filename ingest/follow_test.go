@@ -283,7 +283,7 @@ func (b *bench) wantLines(n int) {
 			s := b.m.streams[k]
 			b.t.Logf("%s: %d closed, %d open, %s", k, len(s.closed), len(s.open), s.checkpoint)
 			for _, r := range slices.Concat(s.closed, s.open) {
-				b.t.Logf("   %d-%d at %d to %d mark %b: %.40q", r.LineFrom, r.LineTo, r.Start.Offset, r.End.Offset, r.Mark, r.Text)
+				b.t.Logf("   %d-%d at %d to %d mark %b: %.90q", r.LineFrom, r.LineTo, r.Start.Offset, r.End.Offset, r.Mark, r.Text)
 			}
 		}
 	}
@@ -988,6 +988,7 @@ func model(t *testing.T, seed uint64) {
 			did = append(did, "rename")
 		case 7:
 			if old != nil {
+				finish()
 				n := 1 + rnd.IntN(5)
 				push(old, numbered(written, n))
 				did = append(did, fmt.Sprintf("write late %d..%d", written, written+n-1))

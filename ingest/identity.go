@@ -52,9 +52,8 @@ func headOf(f io.ReaderAt, size int64) (digest, error) {
 	return digestOf(b), nil
 }
 
-// guardOf identifies the bytes before a position.
-func guardOf(f io.ReaderAt, offset int64) (digest, error) {
-	n := min(offset, guardSize)
+// guardOf identifies n bytes before a position.
+func guardOf(f io.ReaderAt, offset, n int64) (digest, error) {
 	b := make([]byte, n)
 	if _, err := io.ReadFull(io.NewSectionReader(f, offset-n, n), b); err != nil {
 		return digest{}, err
@@ -126,6 +125,9 @@ func (c *checkpoint) guarded(f io.ReaderAt, size int64) bool {
 	if size < c.Offset {
 		return false
 	}
-	d, err := guardOf(f, c.Offset)
+	if c.Guard.Len == 0 || int64(c.Guard.Len) > c.Offset {
+		return c.Offset == 0
+	}
+	d, err := guardOf(f, c.Offset, int64(c.Guard.Len))
 	return err == nil && d == c.Guard
 }

@@ -89,7 +89,18 @@ func (r *reading) journal(ctx context.Context) error {
 		return r.err
 	}
 	r.journalGap(i, said, err)
+	r.info.Kernel = i.hasKernel(ctx)
 	return ctx.Err()
+}
+
+// hasKernel reports whether a journal holds the kernel's messages at all: in a
+// container it does not, and a quiet kernel may say nothing for days.
+func (i *Input) hasKernel(ctx context.Context) bool {
+	ctx, stop := context.WithTimeout(ctx, 10*time.Second)
+	defer stop()
+	cmd := exec.CommandContext(ctx, journalctl, append(i.journalArgs(), "--lines=1", "--output-fields=PRIORITY", "_TRANSPORT=kernel")...)
+	out, err := cmd.Output()
+	return err == nil && len(bytes.TrimSpace(out)) > 0
 }
 
 // apart reads the files of a journal one after the other.

@@ -2,10 +2,14 @@ package ingest
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -44,14 +48,13 @@ func (f *Follower) scan() {
 	still := f.still(files)
 
 	byInode := map[inode][]*fileStream{}
-	sources := map[string]bool{} // that have been read before
 	for _, s := range f.sorted() {
 		if s.cp.Inode != (inode{}) {
 			byInode[s.cp.Inode] = append(byInode[s.cp.Inode], s)
 		}
-		sources[s.cp.Source] = true
 		s.present = false
 	}
+	f.meet(files)
 
 	var fresh []found
 	for _, x := range files {
@@ -71,11 +74,11 @@ func (f *Follower) scan() {
 			}
 			s.size, s.mod = fi.Size(), fi.ModTime()
 		}
-		if !s.broken && (s.size < s.r.at.Load() && s.coding == codingNone || !s.intact(nil)) {
+		if !s.broken && s.shrunk() {
 			s.shatter(s.q.take())
 		}
 		if s.broken && !s.ending && still[s.cp.Source] {
-			fresh = f.mend(s, fresh, files)
+			fresh = f.mend(s, fresh, files, now)
 		}
 		if s.broken && !s.ending {
 			still[s.cp.Source] = false // its files wait for that
@@ -93,17 +96,32 @@ func (f *Follower) scan() {
 		if !x.current && !still[x.source] {
 			continue
 		}
-		f.welcome(x, open, sources[x.source], now)
+		f.welcome(x, open, f.known[x.source], now)
 	}
 
 	f.miss(open)
 	for _, s := range f.sorted() {
 		if s.file != nil && !s.broken {
-			f.tend(s, now)
+			f.tend(s, now, still[s.cp.Source])
 		}
 	}
 	f.prune()
 	f.report("")
+}
+
+// meet notes which sources are new to the sink: of those, what is old is left alone.
+func (f *Follower) meet(files []found) {
+	if f.known == nil {
+		f.known = map[string]bool{}
+		for _, s := range f.streams {
+			f.known[s.cp.Source] = true
+		}
+	}
+	for _, x := range files {
+		if _, met := f.known[x.source]; !met {
+			f.known[x.source] = false
+		}
+	}
 }
 
 // still tells of which sources the same files have the same names as in the scan
@@ -225,7 +243,7 @@ func (f *Follower) resume(s *fileStream, x found) bool {
 	cod := codingAt(file)
 	if cod != codingNone {
 		// A packed file does not grow: it is known, or it is another one.
-		if s.cp.Head.Len > 0 && !unpackedBegins(file, cod, &s.cp) {
+		if !unpackedBegins(file, cod, &s.cp) {
 			return false
 		}
 		s.saw(x)
@@ -253,75 +271,100 @@ func (f *Follower) resume(s *fileStream, x found) bool {
 	return true
 }
 
+// shrunk reports whether the file that is held was truncated.
+func (s *fileStream) shrunk() bool {
+	if s.coding != codingNone {
+		return false
+	}
+	fi, err := s.file.Stat()
+	return err == nil && fi.Size() < s.r.at.Load() || !s.intact(nil)
+}
+
 // mend decides what becomes of a truncated file's stream: it goes on in a copy
 // that holds its position, or it ends here. Its inode is that of a new stream.
-func (f *Follower) mend(s *fileStream, fresh, files []found) []found {
-	var self *found
-	for k := range files {
-		if files[k].inode == s.cp.Inode {
-			self = &files[k]
-			break
-		}
-	}
+func (f *Follower) mend(s *fileStream, fresh, files []found, now time.Time) []found {
 	const remedy = "use create instead of copytruncate in /etc/logrotate.d"
-	s.cp.Inode = inode{}
-	for k, x := range fresh {
-		if x.source != s.cp.Source || x.current {
-			continue
-		}
-		if file := f.holds(s, x); file != nil {
-			fresh = append(fresh[:k:k], fresh[k+1:]...)
-			f.adopt(s, x, file, gapOf(s.cp.Source, s.last, "truncated in place: what was written between the copy and the truncation is lost", remedy))
-			if self != nil {
-				fresh = append(fresh, *self)
-			}
-			return fresh
+	var candidates []found
+	for _, x := range fresh {
+		if x.source == s.cp.Source && !x.current {
+			candidates = append(candidates, x)
 		}
 	}
 	for _, c := range f.sorted() {
-		if c.cp.State != stateCopy || c.cp.Source != s.cp.Source || !c.present {
-			continue
+		if c.cp.State == stateCopy && c.cp.Source == s.cp.Source && c.present {
+			candidates = append(candidates, found{path: c.path, source: c.cp.Source, inode: c.cp.Inode, size: c.size, mod: c.mod})
 		}
-		x := found{path: c.path, source: c.cp.Source, inode: c.cp.Inode, size: c.size, mod: c.mod}
-		if file := f.holds(s, x); file != nil {
+	}
+	var copied *os.File
+	var in found
+	for _, x := range candidates {
+		if now.Sub(x.mod) < f.opts.Quiet && isPacked(x.path) && f.scans-s.brokenAt < missScans {
+			return fresh // perhaps still being packed
+		}
+		file, err := f.holds(s, x)
+		if err != nil {
+			return fresh // renamed at this moment; the next scan decides
+		}
+		if file != nil {
+			copied, in = file, x
+			break
+		}
+	}
+	for _, x := range files {
+		if x.inode == s.cp.Inode {
+			fresh = append(fresh, x)
+			break
+		}
+	}
+	s.cp.Inode = inode{}
+	if copied == nil {
+		s.gaps = append(s.gaps, gapOf(s.cp.Source, s.last, fmt.Sprintf("truncated in place: lines behind byte %d may be lost", s.next), remedy))
+		s.end()
+		return fresh
+	}
+	for _, c := range f.sorted() {
+		if c.cp.State == stateCopy && c.cp.Inode == in.inode {
 			f.forget(c)
-			f.adopt(s, x, file, gapOf(s.cp.Source, s.last, "truncated in place: what was written between the copy and the truncation is lost", remedy))
-			if self != nil {
-				fresh = append(fresh, *self)
-			}
-			return fresh
 		}
 	}
-	s.gaps = append(s.gaps, gapOf(s.cp.Source, s.last, fmt.Sprintf("truncated in place: lines behind byte %d may be lost", s.next), remedy))
-	s.end()
-	if self != nil {
-		fresh = append(fresh, *self)
-	}
-	return fresh
+	f.adopt(s, in, copied)
+	s.gaps = append(s.gaps, gapOf(s.cp.Source, s.last, "truncated in place: what was written between the copy and the truncation is lost", remedy))
+	return slices.DeleteFunc(fresh, func(x found) bool { return x.inode == in.inode })
 }
 
-// holds opens a file that holds what the stream has read, up to its checkpoint;
-// nil if it does not.
-func (f *Follower) holds(s *fileStream, x found) *os.File {
+// holds opens a file if it holds what the stream has read, up to its checkpoint;
+// else the file is nil. The error says that it is not at its path any more.
+func (f *Follower) holds(s *fileStream, x found) (*os.File, error) {
 	file, err := os.Open(x.path)
 	if err != nil {
-		return nil
+		if errors.Is(err, fs.ErrPermission) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	fi, err := file.Stat()
+	if err != nil || inodeOf(fi) != x.inode {
+		file.Close()
+		return nil, errMoved
 	}
 	if s.cp.Offset > 0 {
 		if cod := codingAt(file); cod == codingNone {
-			if s.cp.begins(file, x.size) && s.cp.guarded(file, x.size) {
-				return file
+			if s.cp.begins(file, fi.Size()) && s.cp.guarded(file, fi.Size()) {
+				return file, nil
 			}
 		} else if unpackedHolds(file, cod, &s.cp) {
-			return file
+			return file, nil
 		}
 	}
 	file.Close()
-	return nil
+	return nil, nil
 }
 
+// errMoved says that a file is not at its path any more.
+var errMoved = errors.New("renamed")
+
 // adopt lets a stream go on in another file that holds the same.
-func (f *Follower) adopt(s *fileStream, x found, file *os.File, g culprit.Gap) {
+func (f *Follower) adopt(s *fileStream, x found, file *os.File) {
 	s.halt()
 	s.release()
 	s.cp.Inode = x.inode
@@ -330,9 +373,6 @@ func (f *Follower) adopt(s *fileStream, x found, file *os.File, g culprit.Gap) {
 	s.mod = x.mod
 	s.path, s.current, s.present = x.path, x.current, true
 	s.open(file, x.place)
-	if g.Reason != "" {
-		s.gaps = append(s.gaps, g)
-	}
 	s.dirty = true
 }
 
@@ -367,37 +407,20 @@ func (f *Follower) welcome(x found, open []*fileStream, known bool, now time.Tim
 	// A stream whose file is gone: restored, packed or copied while we were down.
 	for _, s := range open {
 		if s.cp.Source == x.source && s.file == nil && s.cp.Offset > 0 {
-			if file := f.holds(s, x); file != nil {
-				f.adopt(s, x, file, culprit.Gap{})
+			have, err := f.holds(s, x)
+			if err != nil {
+				return
+			}
+			if have != nil {
+				f.adopt(s, x, have)
 				return
 			}
 		}
 	}
 
-	for _, s := range f.sorted() {
-		if s.cp.Source != x.source {
-			continue
-		}
-		switch {
-		case cod != codingNone && s.cp.State == stateDone && !s.present && s.cp.Offset > 0 && unpackedBegins(file, cod, &s.cp):
-			// What was read is packed now.
-			s.cp.Inode, s.cp.Path, s.coding = x.inode, x.path, cod
-			s.saw(x)
-			s.dirty = true
-			f.notify()
-			return
-		case cod == codingNone && !x.current && s.file != nil && s.current && s.cp.Offset > 0 && !s.broken && sameBeginning(file, s.file, min(x.size, s.cp.Offset, headSize)):
-			// copytruncate copies first and truncates then.
-			if x.size < s.cp.Offset && now.Sub(fi.ModTime()) < f.opts.Quiet {
-				return // the copy may grow
-			}
-			if s.cp.guarded(file, x.size) || x.size < s.cp.Offset && sameEnd(file, s.file, x.size) {
-				f.note(x, stateCopy, file, now)
-				return
-			}
-		}
+	if f.twin(x, file, fi, cod, now) {
+		return
 	}
-
 	if !known && now.Sub(fi.ModTime()) > f.opts.Backfill {
 		f.note(x, stateSkipped, file, now)
 		return
@@ -413,6 +436,78 @@ func (f *Follower) welcome(x found, open []*fileStream, known bool, now time.Tim
 	keep = true
 	s.coding = cod
 	s.open(file, x.place)
+}
+
+// twin recognizes a file that holds what a stream of its source has read or reads:
+// it was packed, or copied. It reports whether there is nothing more to do in
+// this scan; if the stream goes on in the file, it opens it itself.
+func (f *Follower) twin(x found, file *os.File, fi fs.FileInfo, cod coding, now time.Time) bool {
+	move := func(s *fileStream) bool {
+		if have, err := f.holds(s, x); err != nil {
+			return true
+		} else if have != nil {
+			if more := cod == codingNone && x.size > s.cp.Offset || cod == codingGzip && unpackedSize(have, fi.Size()) != uint32(s.cp.Offset); more {
+				f.adopt(s, x, have)
+				return true
+			}
+			have.Close()
+		}
+		s.cp.Inode, s.cp.Path, s.coding = x.inode, x.path, cod
+		s.saw(x)
+		s.dirty = true
+		f.notify()
+		return true
+	}
+	for _, s := range f.sorted() {
+		if s.cp.Source != x.source || s.cp.Offset == 0 || s.broken || s.coding != codingNone || x.current {
+			continue
+		}
+		if cod != codingNone {
+			switch {
+			case s.cp.State == stateCopy || s.cp.State == stateSkipped || !unpackedBegins(file, cod, &s.cp):
+			case s.file != nil && !s.present:
+				return true // it was packed and deleted, and is not finished yet
+			case s.file == nil && s.cp.State == stateDone && !s.present:
+				return move(s)
+			case timed(bytes.NewReader(unpackedHead(file, cod))) && unpackedHolds(file, cod, &s.cp):
+				f.note(x, stateCopy, file, now)
+				return true
+			}
+			continue
+		}
+		if s.file == nil {
+			switch {
+			case s.cp.State != stateDone || !s.cp.begins(file, x.size) || !s.cp.guarded(file, x.size):
+			case !s.present: // truncated after it was copied, while nobody read it
+				return move(s)
+			case timed(file): // else a program that dies at every start writes the same into each of its logs
+				f.note(x, stateCopy, file, now)
+				return true
+			}
+			continue
+		}
+		if !s.current {
+			continue
+		}
+		// copytruncate copies first and truncates then.
+		same := sameBeginning(file, s.file, min(x.size, s.cp.Offset, headSize))
+		if same && x.size < s.cp.Offset {
+			if now.Sub(fi.ModTime()) < f.opts.Quiet {
+				return true // the copy may grow
+			}
+			same = sameEnd(file, s.file, x.size)
+		} else if same {
+			same = s.cp.guarded(file, x.size)
+		}
+		if s.shrunk() {
+			return true // compared with what is there after the truncation
+		}
+		if same {
+			f.note(x, stateCopy, file, now)
+			return true
+		}
+	}
+	return false
 }
 
 // begin returns where to enter a file of a source that was never read.
@@ -459,20 +554,13 @@ func (f *Follower) note(x found, st state, file *os.File, now time.Time) {
 // fingerprintOf sets the digests of the checkpoint from a file.
 func (s *fileStream) fingerprintOf(file *os.File) {
 	if cod := codingAt(file); cod != codingNone {
-		z, err := cod.decode(io.NewSectionReader(file, 0, 1<<62), defaultStreamBytes)
-		if err != nil {
-			return
-		}
-		defer z.Close()
-		if b, err := readHead(z, headSize); err == nil {
-			s.cp.Head = digestOf(b)
-		}
+		s.cp.Head = digestOf(unpackedHead(file, cod))
 		return
 	}
 	if d, err := headOf(file, min(s.cp.Offset, headSize)); err == nil {
 		s.cp.Head = d
 	}
-	if d, err := guardOf(file, s.cp.Offset); err == nil {
+	if d, err := guardOf(file, s.cp.Offset, min(s.cp.Offset, guardSize)); err == nil {
 		s.cp.Guard = d
 	}
 }
@@ -515,7 +603,7 @@ func (f *Follower) miss(open []*fileStream) {
 
 // tend looks after a file that is read: revives its reader, and lets go of it
 // when it is finished or idle.
-func (f *Follower) tend(s *fileStream, now time.Time) {
+func (f *Follower) tend(s *fileStream, now time.Time, still bool) {
 	at := s.r.at.Load()
 	if p := s.r.failed.Swap(nil); p != nil {
 		f.log.Warn("read file", "path", s.path, "error", *p)
@@ -543,7 +631,7 @@ func (f *Follower) tend(s *fileStream, now time.Time) {
 	}
 	quiet := now.Sub(s.changed)
 	switch {
-	case quiet < f.opts.Quiet:
+	case quiet < f.opts.Quiet || !still && s.present:
 	case !s.present || !s.current:
 		s.halt()
 		if s.r.at.Load() != s.next || len(s.q.items) > 0 {
@@ -553,6 +641,10 @@ func (f *Follower) tend(s *fileStream, now time.Time) {
 		if rest := s.size - s.next; rest > 0 {
 			b := make([]byte, rest)
 			if _, err := io.ReadFull(io.NewSectionReader(s.file, s.next, rest), b); err == nil {
+				if bytes.IndexByte(b, '\n') >= 0 { // the reader has not come to it yet
+					s.restart(s.next, s.nextNo)
+					return
+				}
 				s.held = []queued{{text: b, no: s.nextNo, start: s.next, end: s.size, mark: culprit.MarkUnterminated}}
 			}
 		}
@@ -613,6 +705,14 @@ func codingAt(f *os.File) coding {
 	return codingOf(b[:n])
 }
 
+// timed reports whether the beginning of a file holds a date, so that other
+// files do not hold the same by chance.
+func timed(f io.ReaderAt) bool {
+	b := make([]byte, 4096)
+	n, _ := f.ReadAt(b, 0)
+	return hasDate.Match(b[:n])
+}
+
 // sameBeginning reports whether two files hold the same up to a position.
 func sameBeginning(a, b io.ReaderAt, n int64) bool {
 	x, err := headOf(a, n)
@@ -625,24 +725,43 @@ func sameBeginning(a, b io.ReaderAt, n int64) bool {
 
 // sameEnd reports whether two files hold the same before a position.
 func sameEnd(a, b io.ReaderAt, off int64) bool {
-	x, err := guardOf(a, off)
+	n := min(off, guardSize)
+	x, err := guardOf(a, off, n)
 	if err != nil {
 		return false
 	}
-	y, err := guardOf(b, off)
+	y, err := guardOf(b, off, n)
 	return err == nil && x == y
+}
+
+// isPacked says from its name whether a file is packed.
+func isPacked(path string) bool { return unpackedName(path) != path }
+
+// unpackedHead returns the beginning of what a packed file holds.
+func unpackedHead(f *os.File, cod coding) []byte {
+	z, err := cod.decode(io.NewSectionReader(f, 0, 1<<62), defaultStreamBytes)
+	if err != nil {
+		return nil
+	}
+	defer z.Close()
+	b, _ := readHead(z, headSize)
+	return b
+}
+
+// unpackedSize returns the size modulo 2^32 that stands at the end of a gzip
+// file of one member.
+func unpackedSize(f io.ReaderAt, size int64) uint32 {
+	var b [4]byte
+	if _, err := f.ReadAt(b[:], size-4); err != nil {
+		return 0
+	}
+	return binary.LittleEndian.Uint32(b[:])
 }
 
 // unpackedBegins reports whether a packed file has the beginning of a checkpoint.
 func unpackedBegins(f *os.File, cod coding, c *checkpoint) bool {
-	z, err := cod.decode(io.NewSectionReader(f, 0, 1<<62), defaultStreamBytes)
-	if err != nil {
-		return false
-	}
-	defer z.Close()
-	b := make([]byte, c.Head.Len)
-	_, err = io.ReadFull(z, b)
-	return err == nil && digestOf(b) == c.Head
+	b := unpackedHead(f, cod)
+	return len(b) >= c.Head.Len && c.Head.Len > 0 && digestOf(b[:c.Head.Len]) == c.Head
 }
 
 // unpackedHolds reports whether a packed file holds all that a checkpoint says
@@ -656,7 +775,10 @@ func unpackedHolds(f *os.File, cod coding, c *checkpoint) bool {
 		return false
 	}
 	defer z.Close()
-	n := min(c.Offset, guardSize)
+	n := int64(c.Guard.Len)
+	if n == 0 || n > c.Offset {
+		return false
+	}
 	if _, err := io.CopyN(io.Discard, z, c.Offset-n); err != nil {
 		return false
 	}
