@@ -52,6 +52,8 @@ type slot struct {
 	code uint8
 	end  uint8
 	rel  int
+
+	length int // if end is endFixed
 }
 
 // A value is a slot of one record, resolved.
@@ -162,12 +164,9 @@ func (b *block) decodeTemplate(r *reader) error {
 	var t template
 	t.flags, t.mark, t.severity = r.byte(), culprit.Mark(r.byte()), culprit.Severity(r.byte())-1
 	name := func() string {
-		id := r.uvarint()
-		if id >= uint64(len(b.names)) {
-			r.bad = true
-			return ""
-		}
-		return b.names[id]
+		name, ok := nameOf(b.names, r.uvarint())
+		r.bad = r.bad || !ok
+		return name
 	}
 	for i := range t.columns {
 		t.columns[i] = name()
@@ -197,7 +196,13 @@ func (b *block) decodeTemplate(r *reader) error {
 			}
 			s.rel = int(rel)
 			if s.typ == culprit.TypeString {
-				s.end = r.byte()
+				if s.end = r.byte(); s.end == endFixed {
+					length := r.uvarint()
+					if length > maxBlockText {
+						r.bad = true
+					}
+					s.length = int(length)
+				}
 			} else if s.typ != culprit.TypeInt {
 				r.bad = true
 			}
@@ -335,6 +340,12 @@ func (b *block) resolve(i, start int, loose *reader) (extra bound) {
 				}
 			case s.end == endOfText:
 				v.end = len(text)
+			case s.end == endFixed:
+				v.end += s.length
+				if v.end > len(text) {
+					loose.bad = true
+					v.end = v.start
+				}
 			case s.end == endLoose:
 				n := loose.uvarint()
 				if n > uint64(len(text)-v.start) {

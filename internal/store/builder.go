@@ -45,9 +45,9 @@ type builder struct {
 	arena     []byte // holds the templates
 	counts    []int  // records of each template
 	table     []uint32
-	strings   map[string]uint32 // dictionary of the templates; id 0 is ""
-	names     []string
-	counted   []counter // attributes that the index counts
+	strings   map[string]uint32 // dictionary of the templates, ids of names
+	names     []string          // of the dictionary; knownNames come before
+	counted   []counter         // attributes that the index counts
 	ranges    []valueRange
 	extra     []extraText
 	extraText []byte
@@ -124,6 +124,7 @@ const (
 const (
 	endOfText = 0
 	endLoose  = 1 // its length is a loose value
+	endFixed  = 2 // its length stands in the template
 )
 
 // Flags of a template.
@@ -153,7 +154,7 @@ func (b *builder) reset() {
 		b.strings = map[string]uint32{}
 	}
 	clear(b.strings)
-	b.names = append(b.names[:0], "")
+	b.names = b.names[:0]
 	b.counted, b.ranges = b.counted[:0], b.ranges[:0]
 	b.last.template = 0
 	b.last.time = 0
@@ -176,14 +177,31 @@ func (b *builder) name(s string) uint32 {
 	if s == "" {
 		return 0
 	}
+	if id, ok := nameIDs[s]; ok {
+		return id
+	}
 	id, ok := b.strings[s]
 	if !ok {
 		s = strings.Clone(s)
-		id = uint32(len(b.names))
+		id = uint32(1 + len(knownNames) + len(b.names))
 		b.strings[s] = id
 		b.names = append(b.names, s)
 	}
 	return id
+}
+
+// nameOf returns the string with an id; own are those of the block.
+func nameOf(own []string, id uint64) (string, bool) {
+	known := uint64(len(knownNames))
+	switch {
+	case id == 0:
+		return "", true
+	case id <= known:
+		return knownNames[id-1], true
+	case id-known-1 < uint64(len(own)):
+		return own[id-known-1], true
+	}
+	return "", false
 }
 
 // header appends the id of one of the strings that most records share.
@@ -191,7 +209,7 @@ func (b *builder) header(i int, s string) {
 	m := &b.last.header[i]
 	if m.s != s {
 		m.id = b.name(s)
-		m.s = b.names[m.id]
+		m.s, _ = nameOf(b.names, uint64(m.id))
 		m.hash = hashString(s)
 	}
 	b.scratch = binary.AppendUvarint(b.scratch, uint64(m.id))
@@ -497,8 +515,11 @@ func (w *slotWriter) string(m *attrMemo, s string, index bool) {
 	switch {
 	case end == len(w.text):
 		b.scratch = append(b.scratch, endOfText)
-	case w.text[end] > endLoose && strings.IndexByte(s, w.text[end]) < 0:
+	case w.text[end] > endFixed && strings.IndexByte(s, w.text[end]) < 0:
 		b.scratch = append(b.scratch, w.text[end])
+	case m == &b.last.attrs[0]: // all times of a log have one length
+		b.scratch = append(b.scratch, endFixed)
+		b.scratch = binary.AppendUvarint(b.scratch, uint64(len(s)))
 	default:
 		b.scratch = append(b.scratch, endLoose)
 		b.loose = binary.AppendUvarint(b.loose, uint64(len(s)))

@@ -23,7 +23,7 @@ const (
 // being varints:
 //
 //	version, rows,
-//	number of names, then each with its length,
+//	number of names that are not in knownNames, then each with its length,
 //	number of templates, then each with its length,
 //	the number columns (time, observed, start, length, first line, lines between,
 //	lines), see appendNumbers,

@@ -208,8 +208,8 @@ func (b *builder) columnValues(template []byte, yield func(field, value string))
 	for _, field := range columns {
 		id, n := binary.Uvarint(rest)
 		rest = rest[n:]
-		if id != 0 {
-			yield(field, b.names[id])
+		if name, ok := nameOf(b.names, id); ok && id != 0 {
+			yield(field, name)
 		}
 	}
 }
