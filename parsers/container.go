@@ -13,6 +13,7 @@ var containerFormats = []*format{
 	{name: "heroku", first: "12", transport: true, peel: peelHeroku},
 	{name: "stamped", first: " 0123456789", transport: true, peel: peelStamped},
 	{name: "kubectl_prefix", first: "[", transport: true, peel: peelKubectl},
+	{name: "concurrently", first: "[", transport: true, peel: peelConcurrently},
 	{name: "pm2_bus", first: "P", transport: true, peel: peelPM2Bus},
 	{name: "prefixed", transport: true, peel: peelPrefixed},
 	{name: "quoted", first: ">", transport: true, peel: peelQuoted},
@@ -288,6 +289,17 @@ func peelKubectl(_ *clock, line []byte, e *Envelope) bool {
 	}
 	e.Prefix = text(line[1:i])
 	e.Body = trimSpace(line[i+1:])
+	return true
+}
+
+// peelConcurrently takes the number that npm's concurrently puts before a
+// command's lines: "[1] text".
+func peelConcurrently(_ *clock, line []byte, e *Envelope) bool {
+	n := digitsLen(line[1:])
+	if n == 0 || n > 2 || len(line) < n+3 || line[n+1] != ']' || line[n+2] != ' ' || e.Format != "" {
+		return false
+	}
+	e.Prefix, e.Body = text(line[:n+2]), line[n+3:]
 	return true
 }
 

@@ -89,6 +89,8 @@ func pm2Message(own bool, s string, r *culprit.Record) bool {
 				r.Attrs.Add("signal", "SIGKILL")
 			case strings.HasPrefix(rest, " could not be killed"):
 				r.Kind = culprit.KindKilling
+			case rest == " killed": // before 1.0
+				r.Kind = culprit.KindKilled
 			default:
 				return false
 			}
@@ -200,6 +202,8 @@ func pm2App(s string, r *culprit.Record) bool {
 			r.Attrs.AddInt("exit_status", n)
 		}
 		r.Attrs.Add("signal", value(what, " via signal [", "]"))
+	case what == "exited": // before 1.0
+		r.Kind = culprit.KindExited
 	case what == "online", strings.HasPrefix(what, "launched"):
 		r.Kind = culprit.KindRunning
 	case strings.HasPrefix(what, "starting in -"):
