@@ -107,7 +107,9 @@ export function bytes(n: number): string {
 
 /** level is the severity in words, and which of four marks it has. */
 export function level(severity: string): { word: string; mark: 'fatal' | 'error' | 'warning' | 'info' } {
-  switch (severity) {
+  // Facets count severities by syslog's number.
+  const named = ['emerg', 'alert', 'crit', 'error', 'warning', 'notice', 'info', 'debug'][Number(severity || NaN)]
+  switch (named ?? severity) {
     case 'emerg':
     case 'alert':
     case 'crit':
@@ -119,7 +121,7 @@ export function level(severity: string): { word: string; mark: 'fatal' | 'error'
     case '':
       return { word: 'no level', mark: 'info' }
   }
-  return { word: severity, mark: 'info' }
+  return { word: named ?? severity, mark: 'info' }
 }
 
 /** ruled names what was ruled out. */
