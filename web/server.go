@@ -159,6 +159,9 @@ func (s *Server) Listen() error {
 	if s.cfg.Addr != "none" {
 		l, err := net.Listen("tcp", s.cfg.Addr)
 		if err != nil {
+			if op := (*net.OpError)(nil); errors.As(err, &op) {
+				err = op.Err // which does not say the address again
+			}
 			return fmt.Errorf("listen on %s: %w", s.cfg.Addr, err)
 		}
 		listeners = append(listeners, l)

@@ -156,6 +156,9 @@ func (d *demonstration) serve(ctx context.Context, out io.Writer) error {
 		Searcher: a, Reader: a, Events: a, Incidents: a, Sources: storedSources{d.store}, Report: reportOf("", clock),
 		Topology: func() *culprit.Topology { return &d.topo }, Clock: clock, Logger: slog.New(slog.DiscardHandler), Host: "demo", Version: version(),
 	}
+	if cfg.Socket = socketIn(filepath.Join(d.dir, "data")); len(cfg.Socket) > maxSocketPath {
+		cfg.Socket = ""
+	}
 	s, err := listenNear(cfg)
 	if err != nil {
 		return err

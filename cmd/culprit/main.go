@@ -69,6 +69,7 @@ func sentence(err error) string {
 	}{
 		{culprit.ErrLocked, "stop the other process, or name another folder with --data-dir"},
 		{culprit.ErrVersion, "name another folder with --data-dir, or use the program that wrote it"},
+		{syscall.EADDRINUSE, "stop the other program, or name another address with --listen"},
 		{culprit.ErrDiskFull, "free space on that disk and try again; nothing that was stored is lost"},
 	} {
 		if errors.Is(err, hint.is) {

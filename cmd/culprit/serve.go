@@ -129,6 +129,9 @@ func newService(ctx context.Context, cfg *config.Config, log *slog.Logger, now f
 		Now:       now,
 		Log:       log,
 	})
+	if errors.Is(err, culprit.ErrCorrupt) {
+		return nil, fmt.Errorf("open the store: %w; move %s away and start again: what is still in the logs is read anew", err, cfg.DataDir)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open the store: %w", err)
 	}

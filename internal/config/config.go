@@ -57,7 +57,7 @@ func Default() *Config {
 		Discover:  true,
 		Journals:  []Journal{{}},
 		Retention: Retention{Age: 30 * day, Size: 2 << 30},
-		Window:    day,
+		Window:    6 * time.Hour,
 		Backfill:  day,
 		Memory:    96 << 20,
 	}
