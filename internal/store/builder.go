@@ -60,13 +60,9 @@ type builder struct {
 	last    struct {
 		template uint32
 		time     int64
-		header   [7]struct {
-			s    string
-			id   uint32
-			hash uint64
-		}
-		attrs []attrMemo // TimeText, PID, Message, then one for each key
-		at    []int32    // index in attrs of the attribute at each place of the last record
+		header   [len(columns) + 1]headerMemo
+		attrs    []attrMemo // TimeText, PID, Message, then one for each key
+		at       []int32    // index in attrs of the attribute at each place of the last record
 	}
 	bytes int // of encoded size, roughly: text and loose
 }
@@ -83,6 +79,20 @@ type attrMemo struct {
 	keyHash uint64 // of the key, for those
 	mode    uint8
 	rel     int
+}
+
+// A headerMemo remembers the last values of one column; most records have the same
+// one, or one of a few.
+type headerMemo struct {
+	current headerValue
+	recent  [8]headerValue
+	next    int
+}
+
+type headerValue struct {
+	s    string
+	id   uint32
+	hash uint64
 }
 
 // extraText is text whose tokens a filter has to know beside the record's own, for
@@ -207,12 +217,22 @@ func nameOf(own []string, id uint64) (string, bool) {
 // header appends the id of one of the strings that most records share.
 func (b *builder) header(i int, s string) {
 	m := &b.last.header[i]
-	if m.s != s {
-		m.id = b.name(s)
-		m.s, _ = nameOf(b.names, uint64(m.id))
-		m.hash = hashString(s)
+	if m.current.s != s {
+		found := false
+		for k := range m.recent {
+			if m.recent[k].s == s {
+				m.current, found = m.recent[k], true
+				break
+			}
+		}
+		if !found {
+			m.current = headerValue{id: b.name(s), hash: hashString(s)}
+			m.current.s, _ = nameOf(b.names, uint64(m.current.id))
+			m.recent[m.next%len(m.recent)] = m.current
+			m.next++
+		}
 	}
-	b.scratch = binary.AppendUvarint(b.scratch, uint64(m.id))
+	b.scratch = binary.AppendUvarint(b.scratch, uint64(m.current.id))
 }
 
 // eventKey returns what tells the group of the last record, but for its time: its
@@ -220,7 +240,7 @@ func (b *builder) header(i int, s string) {
 func (b *builder) eventKey(r *culprit.Record) uint64 {
 	h := mixKey(b.eventHash, uint64(uint8(r.Severity)))
 	for i := range b.last.header[:len(columns)] {
-		h = mixKey(h, b.last.header[i].hash)
+		h = mixKey(h, b.last.header[i].current.hash)
 	}
 	return h
 }

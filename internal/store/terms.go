@@ -126,7 +126,7 @@ func (t *terms) record(record int32, from, to int) {
 				break
 			}
 			w := &t.words[n-1]
-			if w.hash == k.Hash && w.size == k.End-k.Start && bytes.Equal(t.text[w.off:w.off+w.size], t.text[k.Start:k.End]) {
+			if w.hash == k.Hash && w.size == k.End-k.Start && t.same(int(w.off), int(k.Start), int(w.size)) {
 				if w.record != record {
 					w.record = record
 					w.n++
@@ -150,6 +150,15 @@ func (t *terms) record(record int32, from, to int) {
 			mask = uint64(len(t.slots) - 1)
 		}
 	}
+}
+
+// same reports whether the n bytes at a and at b are the same.
+func (t *terms) same(a, b, n int) bool {
+	if n <= 8 && a+8 <= len(t.text) && b+8 <= len(t.text) {
+		d := binary.LittleEndian.Uint64(t.text[a:]) ^ binary.LittleEndian.Uint64(t.text[b:])
+		return d<<(64-8*uint(n)) == 0
+	}
+	return bytes.Equal(t.text[a:a+n], t.text[b:b+n])
 }
 
 func (t *terms) growWords() {
