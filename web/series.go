@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"time"
 
 	"culprit"
@@ -81,7 +82,8 @@ func failures(inc *culprit.Incident, events []*culprit.Event, tl *Timeline) Seri
 }
 
 // first returns when each phase began, the busiest phase first; zero for those
-// that did not occur.
+// that did not occur. Of a long run of the busiest one it is a moment in its
+// first third, clear of what happened as it began.
 func (s *Series) first() [4]time.Time {
 	type run struct {
 		t   time.Time
@@ -103,6 +105,20 @@ func (s *Series) first() [4]time.Time {
 		}
 	}
 	out := [4]time.Time{runs[top].t}
+	col := [][]int{s.Refused, s.Reset, s.TimedOut, s.Other}[top]
+	a := slices.IndexFunc(col, func(v int) bool { return v > 0 })
+	b := len(col) - 1
+	for b > a && col[b] == 0 {
+		b--
+	}
+	if b-a > 6 {
+		for i := a + (b-a)*3/10; i <= b; i++ {
+			if col[i] > 0 {
+				out[0] = s.Start.Add(time.Duration(float64(i) * s.Step * float64(time.Second)))
+				break
+			}
+		}
+	}
 	k := 1
 	for c := range runs {
 		if c != top {
