@@ -71,6 +71,7 @@ type SourceInfo struct {
 	Unparsed int        `json:"unparsed"` // records that no parser understood
 	First    *time.Time `json:"first"`    // time of the first record that has one
 	Last     *time.Time `json:"last"`
+	Kernel   bool       `json:"-"` // a journal that holds the kernel's messages, though maybe none in the window
 }
 
 // A Gap is a stretch for which evidence is missing.

@@ -77,6 +77,9 @@ func analyse(ctx context.Context, q question) (*answer, error) {
 		if err != nil {
 			return nil, err
 		}
+		if info.Kernel {
+			c.HasKernel(info.Path)
+		}
 		infos = append(infos, info)
 		a.covered = a.covered || info.Records > 0 && strings.HasPrefix(info.Format, "nginx_")
 		a.lines += info.Records
