@@ -65,6 +65,7 @@ type clock struct {
 	seen     stamp // the last time that a word follows, and its text
 	seenText [40]byte
 	nginx    nginxMemory
+	parts    []byte // of a fingerprint; kept for its memory
 }
 
 // wall returns the instant of a wall clock reading without an offset; sec is

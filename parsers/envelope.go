@@ -55,13 +55,15 @@ func (e *Envelope) keep(dst *Envelope, buf []byte) []byte {
 	attrs, own := dst.Attrs[:0], dst.buf
 	*dst = *e
 	dst.Body, dst.Attrs, dst.buf, dst.looked = nil, attrs, own, ""
-	if len(e.Attrs) > 0 {
-		dst.Attrs = append(attrs, e.Attrs.Clone()...)
-	}
 	fields := [...]*string{&dst.TimeText, &dst.Host, &dst.Process, &dst.Unit, &dst.Facility, &dst.Stream, &dst.Prefix}
 	n := 0
 	for _, f := range fields {
 		n += len(*f)
+	}
+	for i := range e.Attrs {
+		if v := &e.Attrs[i].Value; v.Type() == culprit.TypeString {
+			n += len(v.String())
+		}
 	}
 	if cap(buf) < n {
 		buf = make([]byte, 0, n+64)
@@ -71,6 +73,17 @@ func (e *Envelope) keep(dst *Envelope, buf []byte) []byte {
 		from := len(buf)
 		buf = append(buf, *f...)
 		*f = text(buf[from:])
+	}
+	for i, a := range e.Attrs {
+		switch a.Value.Type() {
+		case culprit.TypeString:
+			from := len(buf)
+			buf = append(buf, a.Value.String()...)
+			a.Value = culprit.String(text(buf[from:]))
+		case culprit.TypeStrings, culprit.TypeFrame:
+			a.Value = e.Attrs[i : i+1].Clone()[0].Value
+		}
+		dst.Attrs = append(dst.Attrs, a)
 	}
 	return buf
 }

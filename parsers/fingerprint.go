@@ -3,8 +3,6 @@ package parsers
 import (
 	"strconv"
 	"strings"
-
-	"culprit"
 )
 
 // Fingerprint says which errors are the same error: id is equal for two records
@@ -244,10 +242,4 @@ func appendFile(b []byte, p string) []byte {
 		base = base[:i]
 	}
 	return appendNormal(b, base)
-}
-
-// addFingerprint adds the attribute; buf is used for the parts.
-func (x *nodeFailure) addFingerprint(r *culprit.Record) {
-	var buf [512]byte
-	r.Attrs.Add("fingerprint", hashParts(x.appendParts(buf[:0])))
 }

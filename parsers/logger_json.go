@@ -410,7 +410,7 @@ func parseJSONLog(c *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
 		if path != "" {
 			x.props.path = path
 		}
-		x.apply(r)
+		x.apply(c, r)
 		return true
 	}
 	r.Message = l.msg

@@ -269,7 +269,7 @@ func (x *nodeFailure) object() bool {
 }
 
 // apply writes the error into r.
-func (x *nodeFailure) apply(r *culprit.Record) {
+func (x *nodeFailure) apply(c *clock, r *culprit.Record) {
 	r.Kind = x.kind
 	a := &r.Attrs
 	if x.typ != "" {
@@ -295,10 +295,12 @@ func (x *nodeFailure) apply(r *culprit.Record) {
 	}
 	a.Add("thrown_at", x.thrownAt)
 	a.Add("node_version", x.version)
-	if n, err := strconv.Atoi(x.props.errno); err == nil {
-		a.AddInt("errno", int64(n))
-	} else {
-		a.Add("errno", x.props.errno)
+	if x.props.errno != "" {
+		if n, err := strconv.Atoi(x.props.errno); err == nil {
+			a.AddInt("errno", int64(n))
+		} else {
+			a.Add("errno", x.props.errno)
+		}
 	}
 	a.Add("syscall", x.props.syscall)
 	a.Add("address", x.props.address)
@@ -319,7 +321,8 @@ func (x *nodeFailure) apply(r *culprit.Record) {
 	if x.promise {
 		a.AddBool("from_promise", true)
 	}
-	x.addFingerprint(r)
+	c.parts = x.appendParts(c.parts[:0])
+	a.Add("fingerprint", hashParts(c.parts))
 }
 
 // text returns the message as it is shown: with what the program wrote before
@@ -346,7 +349,7 @@ func hasLetters(s string) bool {
 }
 
 // parseNode reads traces, and the lines of loggers and of plain console output.
-func parseNode(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
+func parseNode(c *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	if len(body) == 0 || e.Facility == "kernel" || daemon(e.Process) {
 		return false
 	}
@@ -376,7 +379,7 @@ func parseNode(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 				r.Severity = sev
 			}
 		}
-		x.apply(r)
+		x.apply(c, r)
 		return true
 	}
 	words := s

@@ -17,6 +17,23 @@ type finding struct {
 	setting      string // the environment variable or key that is missing
 }
 
+// The phrases of moduleNames, native, missingVariable and database.
+var (
+	moduleWords = phrases("Cannot find module ", "Cannot find package ", "Can't resolve ", "Could not resolve ", "Directory import ", "does not provide an export named",
+		"The requested module ", "is not defined by \"exports\" in ", "No \"exports\" main defined in ", "require() of ES ", "Must use import to load ES Module: ")
+	nativeWords = phrases("NODE_MODULE_VERSION", "was compiled against a different Node.js version", "Module did not self-register", "Error loading shared library ",
+		": invalid ELF header", ": wrong ELF class", ": file too short", ": cannot open shared object file", ": undefined symbol: ", "is not a valid Win32 application",
+		"incompatible architecture", "' not found (required by ", ": Exec format error", "Could not locate the bindings file", "No native build was found",
+		"no such file or directory, dlopen", "Could not load the \"sharp\" module", "Missing binary", "Something went wrong installing the \"sharp\" module")
+	environmentWords = stems("environment variable", "env var", "process.env")
+	databaseWords    = phrases("ResourceRequest timed out", "Timeout acquiring a connection. The pool is probably full", "timeout exceeded when trying to connect",
+		"Timed out fetching a new connection from the connection pool", "Timed out while checking out a connection from connection pool", "Too many connections",
+		"too many clients already", "remaining connection slots are reserved", "Queue limit reached", "No connections available", "max clients reached", "MaxClientsInSessionMode",
+		"Can't reach database server at", "Unable to connect to the database", "Connection terminated due to connection timeout", "Connection terminated unexpectedly",
+		"terminating connection due to ", "the database system is ", "password authentication failed for user", "Could not connect to any servers in your MongoDB",
+		"failed to connect to server [", "Connection lost: The server closed the connection", "Access denied for user '", "no pg_hba.conf entry for")
+)
+
 // meaning finds the specific kind of an error from its type, its code and its
 // words; kind is "" if it is just an error.
 func meaning(typ, code, m string) (f finding) {
@@ -46,17 +63,18 @@ func meaning(typ, code, m string) (f finding) {
 		f.kind = culprit.KindAddressInUse
 		return f
 	}
-	if moduleNames(&f, m) || native(&f, m) {
+	found := lineWords.scan(m)
+	if found&moduleWords != 0 && moduleNames(&f, m) || found&nativeWords != 0 && native(&f, m) {
 		return f
 	}
 	if nestDependency(typ, m) {
 		f.kind = culprit.KindNestDependencyError
 		return f
 	}
-	if configMissing(&f, typ, m) {
+	if configMissing(&f, found, typ, m) {
 		return f
 	}
-	if f.kind = database(typ, code, m); f.kind != "" {
+	if f.kind = database(found, typ, code, m); f.kind != "" {
 		return f
 	}
 	switch code {
@@ -191,7 +209,7 @@ func nestDependency(typ, m string) bool {
 // configMissing knows how frameworks and programs say that a setting is not
 // there. Request validation uses the same libraries: without a word about
 // configuration the key has to look like an environment variable.
-func configMissing(f *finding, typ, m string) bool {
+func configMissing(f *finding, found phraseSet, typ, m string) bool {
 	ok := false
 	switch {
 	case strings.HasPrefix(m, "Config validation error:"), strings.HasPrefix(m, "Config validation failed"):
@@ -213,7 +231,7 @@ func configMissing(f *finding, typ, m string) bool {
 		f.setting = strings.TrimRight(word(after(m, "Environment variable not found: ")), ".,")
 	}
 	if !ok && typ != "ReferenceError" {
-		ok = missingVariable(f, firstLine(m))
+		ok = missingVariable(f, found, firstLine(m))
 	}
 	if ok {
 		f.kind = culprit.KindConfigMissing
@@ -226,9 +244,9 @@ func configMissing(f *finding, typ, m string) bool {
 
 // missingVariable knows sentences such as "Missing required environment
 // variable X", "X is not set", `"X" is required`.
-func missingVariable(f *finding, m string) bool {
+func missingVariable(f *finding, found phraseSet, m string) bool {
 	name := variableIn(m)
-	low := len(m) < 400 && (containsFold(m, "environment variable") || containsFold(m, "env var") || containsFold(m, "env variable") || strings.Contains(m, "process.env"))
+	low := len(m) < 400 && found&environmentWords != 0 && (containsFold(m, "environment variable") || containsFold(m, "env var") || containsFold(m, "env variable") || strings.Contains(m, "process.env"))
 	if !low && name == "" {
 		return false
 	}
@@ -276,7 +294,7 @@ func variableIn(m string) string {
 
 // database knows the words of the usual database clients; "" for an error of
 // the connection itself, which its code tells.
-func database(typ, code, m string) culprit.Kind {
+func database(found phraseSet, typ, code, m string) culprit.Kind {
 	switch code {
 	case "ER_CON_COUNT_ERROR", "ER_TOO_MANY_USER_CONNECTIONS", "53300", "P2024", "POOL_CLOSED", "POOL_ENQUEUELIMIT", "ER_USER_LIMIT_REACHED":
 		return culprit.KindPoolExhausted
@@ -293,6 +311,7 @@ func database(typ, code, m string) culprit.Kind {
 		return culprit.KindPoolExhausted
 	}
 	switch {
+	case found&databaseWords == 0:
 	case strings.Contains(m, "ResourceRequest timed out"), strings.Contains(m, "Timeout acquiring a connection. The pool is probably full"),
 		strings.Contains(m, "timeout exceeded when trying to connect"), strings.Contains(m, "Timed out fetching a new connection from the connection pool"),
 		strings.Contains(m, "Timed out while checking out a connection from connection pool"), strings.Contains(m, "Too many connections"), strings.Contains(m, "too many clients already"),

@@ -65,7 +65,7 @@ func warningHead(s string) (pid int, rest string, ok bool) {
 //
 //	(node:232) [DEP0040] DeprecationWarning: The `punycode` module is deprecated.
 //	(node:232) UnhandledPromiseRejectionWarning: Error: settlement failed
-func parseWarning(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
+func parseWarning(c *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
 	pid, s, ok := warningHead(text(body))
 	if !ok {
 		return false
@@ -96,7 +96,7 @@ func parseWarning(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
 		}
 		r.Message = x.text()
 		r.Severity = warningSeverity(r.Severity)
-		x.apply(r)
+		x.apply(c, r)
 		return true
 	}
 	m := s

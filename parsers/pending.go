@@ -17,6 +17,7 @@ type pending struct {
 	raw        []byte // lines as written, joined by \n
 	body       []byte // the same without envelopes
 	strings    []byte // what env's strings lie in
+	cursors    []byte // and those of start and end
 
 	open     bool
 	brief    bool       // it only waits for indented lines right behind it
@@ -37,12 +38,17 @@ func (s *Stream) add(l *Line, e *Envelope, body []byte, f *format) *pending {
 		p = new(pending)
 	}
 	p.strings = e.keep(&p.env, p.strings)
-	p.format, p.start, p.end, p.from, p.to, p.mark = f, l.Start, l.End, l.No, l.No, l.Mark
-	p.start.Cursor, p.end.Cursor = own(p.start.Cursor), own(p.end.Cursor)
+	p.format, p.start, p.from, p.to, p.mark = f, l.Start, l.No, l.No, l.Mark
+	p.cursors = append(p.cursors[:0], l.Start.Cursor...)
+	p.start.Cursor = text(p.cursors)
+	p.endsAt(l)
 	p.first, p.at, p.lines = s.lines, s.lines, 1
 	p.raw = append(p.raw[:0], l.Text...)
 	p.body = append(p.body[:0], body...)
 	p.env.Body = p.body
+	if len(body) == len(e.looked) && text(body) == e.looked {
+		p.env.looked = text(p.body) // found holds for the copy, too
+	}
 	s.queue = append(s.queue, p)
 	s.bytes += len(p.raw)
 	return p
@@ -117,10 +123,18 @@ func (s *Stream) join(p *pending, l *Line, body []byte) bool {
 	p.maybe = p.maybe[:0]
 	p.grow(l.Text, body, l.Mark, 1)
 	s.bytes += 1 + len(l.Text)
-	p.end, p.to, p.at = l.End, l.No, s.lines
-	p.end.Cursor = own(p.end.Cursor)
+	p.to, p.at = l.No, s.lines
+	p.endsAt(l)
 	s.touch(p)
 	return true
+}
+
+// endsAt moves the end of p to that of a line.
+func (p *pending) endsAt(l *Line) {
+	p.end = l.End
+	n := len(p.start.Cursor)
+	p.cursors = append(p.cursors[:n], l.End.Cursor...)
+	p.end.Cursor = text(p.cursors[n:])
 }
 
 func (p *pending) grow(raw, body []byte, m culprit.Mark, lines int) {
@@ -158,8 +172,8 @@ func (s *Stream) piece(p *pending, l *Line, e *Envelope, emit func(*culprit.Reco
 	p.mark |= l.Mark
 	p.lines++
 	s.bytes += 1 + len(l.Text)
-	p.end, p.to, p.at = l.End, l.No, s.lines
-	p.end.Cursor = own(p.end.Cursor)
+	p.to, p.at = l.No, s.lines
+	p.endsAt(l)
 	s.touch(p)
 	if whole {
 		s.whole(p)
@@ -276,7 +290,7 @@ func (s *Stream) release(p *pending) {
 	if cap(p.raw) > 64<<10 || len(s.free) >= 256 {
 		return
 	}
-	*p = pending{env: p.env, raw: p.raw[:0], body: p.body[:0], strings: p.strings[:0], maybe: p.maybe[:0]}
+	*p = pending{env: p.env, raw: p.raw[:0], body: p.body[:0], strings: p.strings[:0], cursors: p.cursors[:0], maybe: p.maybe[:0]}
 	p.env.reset()
 	s.free = append(s.free, p)
 }

@@ -492,7 +492,8 @@ func (s *Stream) Open(emit func(*culprit.Record)) {
 
 // Resume returns the position from which the source has to be read again to
 // get the records that were not emitted yet: the first byte of the first
-// record that waits, or the end of the last line.
+// record that waits, or the end of the last line. It is valid until the next
+// call of Push.
 func (s *Stream) Resume() culprit.Position {
 	if len(s.queue) > 0 {
 		return s.queue[0].start
