@@ -22,12 +22,13 @@ var loggerFormats = []*format{
 	{name: formatNest, first: "[", peel: peelNest},
 	{name: formatPinoPretty, first: "[", peel: peelPinoPretty},
 	lambdaFormat,
+	{name: formatNodeRED, first: "0123456789", peel: peelNodeRED},
 	{name: formatConsole, first: " [0123456789", peel: peelConsole},
 }
 
 func loggerFormat(name string) bool {
 	switch name {
-	case formatNest, formatPinoPretty, formatLog4js, formatWinston, formatConsole, formatLambda:
+	case formatNest, formatPinoPretty, formatLog4js, formatWinston, formatConsole, formatLambda, formatNodeRED:
 		return true
 	}
 	return false
