@@ -55,7 +55,7 @@ describe('incident', () => {
     await p.goto(`${s.base}/incidents/${OOM}`)
     const kill = p.getByRole('button', { name: /2\. 08:22:32.*Killed pid 232/ })
     await kill.hover()
-    await p.locator('.tip', { hasText: 'invoked oom-killer' }).waitFor()
+    await p.locator('.tip', { hasText: 'Memory cgroup out of memory: Killed process 232' }).waitFor()
     await kill.click()
     expect(new URL(p.url()).hash).not.toBe('')
     await p.mouse.move(5, 5)
