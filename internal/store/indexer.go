@@ -12,7 +12,7 @@ import (
 
 const (
 	queueLimit = 1024 // documents that wait for the indexer, some kilobytes each
-	batchLimit = 512  // documents of one batch
+	batchLimit = 192  // documents of one batch
 
 	// gather is how long the indexer waits for more: each batch is a segment,
 	// and segments have to be merged.
