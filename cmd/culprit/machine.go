@@ -31,6 +31,7 @@ type machine struct {
 	topo culprit.Topology
 	gaps []culprit.Gap // of configuration that could not be read
 	sum  uint64        // of the files that the topology was read from
+	last parsed
 }
 
 // load reads the topology for the first time.
@@ -150,6 +151,29 @@ func (m *machine) parse(p ingest.Place, path string, _ []byte) parsers.Options {
 	if p.What == "journal" {
 		return parsers.Options{}
 	}
+	// A file is asked for twice when it is first seen.
+	m.mu.Lock()
+	if l := m.last; l.path == path && l.place == p && time.Since(l.at) < time.Second {
+		m.mu.Unlock()
+		return l.options
+	}
+	m.mu.Unlock()
+	o := m.look(p, path)
+	m.mu.Lock()
+	m.last = parsed{path, p, time.Now(), o}
+	m.mu.Unlock()
+	return o
+}
+
+// parsed is the last answer of parse.
+type parsed struct {
+	path    string
+	place   ingest.Place
+	at      time.Time
+	options parsers.Options
+}
+
+func (m *machine) look(p ingest.Place, path string) parsers.Options {
 	var set config.Source
 	for _, s := range m.cfg.Sources {
 		if s.Path == p.Pattern {
@@ -160,11 +184,14 @@ func (m *machine) parse(p ingest.Place, path string, _ []byte) parsers.Options {
 	zone := cmp.Or(set.Zone, m.cfg.Zone)
 	topo, _ := m.topology()
 	o := parsers.Options{Zone: parsers.ZoneOf(time.Local)}
+	paths := []string{path}
 	if zone != nil {
 		o.Zone = parsers.ZoneOf(zone)
+	} else if beside := accessLogBeside(path); beside != "" {
+		paths = append(paths, beside)
 	}
-	// The same look as `why` takes; what lies beside the file tells its zone.
-	in, err := ingest.Collect(append([]string{path}, siblings(path)...), ingest.Options{Format: set.Format, Zone: zone, Machine: m.cfg.Topology == ""})
+	// The same look as `why` takes.
+	in, err := ingest.Collect(paths, ingest.Options{Format: set.Format, Zone: zone, Machine: m.cfg.Topology == ""})
 	if in != nil {
 		defer in.Close()
 	}
@@ -181,35 +208,28 @@ func (m *machine) parse(p ingest.Place, path string, _ []byte) parsers.Options {
 	return o
 }
 
-// maxSiblings bounds the logs that are looked at for their zone.
-const maxSiblings = 4
-
-// siblings returns the access logs beside a file, the newest first.
-func siblings(path string) []string {
-	entries, err := os.ReadDir(filepath.Dir(path))
+// accessLogBeside returns the newest log beside an error log of nginx, which
+// states the offset of its times as the error log does not.
+func accessLogBeside(path string) string {
+	dir, base := filepath.Split(path)
+	if !strings.Contains(base, "error") {
+		return ""
+	}
+	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil
+		return ""
 	}
-	type log struct {
-		path string
-		mod  time.Time
-	}
-	var list []log
+	var newest string
+	var at time.Time
 	for _, e := range entries {
-		p := filepath.Join(filepath.Dir(path), e.Name())
-		if p == path || !strings.HasSuffix(p, ".log") || strings.Contains(e.Name(), "error") || !e.Type().IsRegular() {
+		if !e.Type().IsRegular() || !strings.HasSuffix(e.Name(), "log") || strings.Contains(e.Name(), "error") {
 			continue
 		}
-		if fi, err := e.Info(); err == nil && fi.Size() > 0 {
-			list = append(list, log{p, fi.ModTime()})
+		if fi, err := e.Info(); err == nil && fi.Size() > 0 && fi.ModTime().After(at) {
+			newest, at = filepath.Join(dir, e.Name()), fi.ModTime()
 		}
 	}
-	slices.SortFunc(list, func(a, b log) int { return b.mod.Compare(a.mod) })
-	var out []string
-	for _, l := range list[:min(len(list), maxSiblings)] {
-		out = append(out, l.path)
-	}
-	return out
+	return newest
 }
 
 // journals returns the journals to follow. This machine's is left out where there

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -171,7 +172,8 @@ func (m *recording) serve() (*service, func()) {
 				m.t.Errorf("the service ended with: %v", err)
 			}
 		case <-time.After(5 * time.Second):
-			m.t.Error("the service did not stop within five seconds")
+			stacks := make([]byte, 1<<20)
+			m.t.Errorf("the service did not stop within five seconds:\n%s", stacks[:runtime.Stack(stacks, true)])
 		}
 		s.close()
 	}
