@@ -296,10 +296,10 @@ func peelKubectl(_ *clock, line []byte, e *Envelope) bool {
 // command's lines: "[1] text".
 func peelConcurrently(_ *clock, line []byte, e *Envelope) bool {
 	n := digitsLen(line[1:])
-	if n == 0 || n > 2 || len(line) < n+3 || line[n+1] != ']' || line[n+2] != ' ' || e.Format != "" {
+	if n == 0 || n > 2 || len(line) < n+2 || line[n+1] != ']' || len(line) > n+2 && line[n+2] != ' ' || e.Format != "" && e.Format != "concurrently" {
 		return false
 	}
-	e.Prefix, e.Body = text(line[:n+2]), line[n+3:]
+	e.Prefix, e.Body = text(line[:n+2]), trimSpace(line[n+2:])
 	return true
 }
 

@@ -292,6 +292,22 @@ func levelAndLabel(s string) (sev culprit.Severity, label, logger, rest string) 
 			}
 			return sev, label, logger, rest
 		}
+		// "info message", "error TypeError: x": strapi and many a printf of winston.
+		if w := word(rest); sev == culprit.SeverityNone && len(w)+2 < len(rest) {
+			next := rest[len(w)+1]
+			switch w {
+			case "debug", "info", "warn", "verbose":
+				sev = culprit.ParseSeverity(w)
+			case "error", "fatal":
+				if next < 'a' || next > 'z' { // not "error while reading"
+					sev = culprit.ParseSeverity(w)
+				}
+			}
+			if sev != culprit.SeverityNone {
+				rest = strings.TrimLeft(rest[len(w):], " ")
+				continue
+			}
+		}
 		// "ERROR message", "ERROR [label] message": in capitals only.
 		if w := word(rest); sev == culprit.SeverityNone && len(w) >= 4 && len(w) < len(rest) && w[0] >= 'A' && w[0] <= 'Z' && w == strings.ToUpper(w) {
 			if l := culprit.ParseSeverity(w); l != culprit.SeverityNone {
