@@ -15,21 +15,23 @@ type block struct {
 	ends   []int
 }
 
-func newBlock(hits []web.Hit) *block {
-	b := &block{hits: hits, ends: make([]int, len(hits))}
-	for i := range hits {
-		b.folded = query.Fold(b.folded, hits[i].Record.Text)
-		b.ends[i] = len(b.folded)
-		b.folded = append(b.folded, '\n')
-	}
-	return b
-}
+func newBlock(hits []web.Hit) *block { return &block{hits: hits} }
 
 // Len implements [query.Block].
 func (b *block) Len() int { return len(b.hits) }
 
 // Text implements [query.Block].
-func (b *block) Text() ([]byte, []int) { return b.folded, b.ends }
+func (b *block) Text() ([]byte, []int) {
+	if b.ends == nil { // only words need it
+		b.ends = make([]int, len(b.hits))
+		for i := range b.hits {
+			b.folded = query.Fold(b.folded, b.hits[i].Record.Text)
+			b.ends[i] = len(b.folded)
+			b.folded = append(b.folded, '\n')
+		}
+	}
+	return b.folded, b.ends
+}
 
 // MatchValue implements [query.Block].
 func (b *block) MatchValue(field string, ok func([]byte) bool, set query.Bits) {

@@ -65,7 +65,7 @@ describe('folds', () => {
 })
 
 it('focus finds the line that decides', () => {
-  expect(focus('memory: x\nMemory cgroup out of memory: Killed process 232 (node) total-vm\nrest')).toEqual({ line: 'Memory cgroup out of memory: Killed process 232 (node) total-vm', more: true })
+  expect(focus('memory: usage 307200kB, limit 307200kB\nMemory cgroup out of memory: Killed process 232 (node) total-vm\nrest')).toEqual({ line: 'Memory cgroup out of memory: Killed process 232 (node) total-vm', more: true })
   expect(focus('nothing')).toEqual({ line: 'nothing', more: false })
 })
 

@@ -70,8 +70,13 @@ export function proof(text: string): Piece[] {
 /** focus is the line of a text that holds the words that decide, or the first; and whether there are others. */
 export function focus(text: string): { line: string; more: boolean } {
   const lines = text.split('\n', 400)
-  const at = lines.findIndex((l) => decisive.some((re) => re.test(printable(l))))
-  return { line: lines[Math.max(at, 0)] ?? '', more: lines.length > 1 }
+  const plain = lines.map((l) => printable(l.slice(0, 4000)))
+  // The list begins with what decides most: the kill before the usage.
+  for (const re of decisive) {
+    const at = plain.findIndex((l) => re.test(l))
+    if (at >= 0) return { line: lines[at]!, more: lines.length > 1 }
+  }
+  return { line: lines[0] ?? '', more: lines.length > 1 }
 }
 
 /** change says a deploy in a line: of an entry of git's reflog, what it did. */
