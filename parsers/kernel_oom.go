@@ -22,7 +22,7 @@ import (
 
 const (
 	oomInvoked  = " invoked oom-killer: "
-	oomNobody   = "oom-killer: gfp_mask="
+	oomNobody   = "oom-killer: gfp_mask=0x"
 	oomSummary  = "oom-kill:constraint="
 	oomGroupSet = " are going to be killed due to memory.oom.group set"
 	oomLimitOf  = " killed as a result of limit of "

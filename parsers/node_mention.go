@@ -29,6 +29,9 @@ func (x *nodeFailure) mentioned(e *Envelope, s string, at int) bool {
 			return true
 		}
 	}
+	if strings.HasPrefix(before, `{"`) && !strings.Contains(before, `"message":"`) && !strings.Contains(before, `"msg":"`) && !strings.Contains(before, `"error":"`) && !strings.Contains(before, `"stack":"`) {
+		return true // the title of a page, the answer of an API
+	}
 	if strings.Contains(before, "console.") || strings.Contains(before, "throw new ") {
 		return true
 	}
