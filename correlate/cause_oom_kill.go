@@ -113,7 +113,7 @@ func (x *exam) victim(e *culprit.Event, r *run) string {
 	}
 	unit := victimUnit(e)
 	if unit == "" {
-		if pid > 1 && r.service.pids[pid] && x.services.byPID(pid, e.Time) == r.service {
+		if pid > 1 && r.service.pids[pid] && x.services.byPID(pid, e.Time) == r.service && !x.otherRun(r, pid) {
 			return "pid"
 		}
 		return ""

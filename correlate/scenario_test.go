@@ -195,6 +195,40 @@ var scenarios = []scenario{
 		l.outage(30, 42)
 		l.serve(40, 101)
 	}},
+	{name: "stopped once more after the deploy that stopped it before", verdict: "restart_unexplained", service: "shop", tier: culprit.TierProven, write: func(l *log) {
+		l.boot()
+		l.serve(-50, 100)
+		l.add("journal", 5, culprit.Record{Kind: culprit.KindDeploy, Process: "deploy", PID: 7, Message: "shop: activating 1.9.0, restarting", Attrs: attrs("service", "shop")})
+		l.systemd(5.1, culprit.KindStopping, "shop", "Stopping shop.service - Shop...")
+		l.systemd(5.2, culprit.KindDeactivated, "shop", "Deactivated successfully.")
+		l.serve(5.3, 101)
+		l.systemd(30, culprit.KindStopping, "shop", "Stopping shop.service - Shop...")
+		l.systemd(30.1, culprit.KindDeactivated, "shop", "Deactivated successfully.")
+		l.outage(30, 42)
+		l.serve(40, 102)
+	}},
+	{name: "a file is missing soon after a kill in a cgroup without a unit", verdict: "module_not_found", trigger: "restart_unexplained", service: "shop", keeps: "still_broken", tier: culprit.TierProven,
+		topo: culprit.Topology{Services: []culprit.Service{{Name: "shop", Manager: "supervisor", Listen: []string{":3000"}}}}, write: func(l *log) {
+			l.boot()
+			sup := func(at float64, kind culprit.Kind, pid int, kv ...any) {
+				l.add("supervisord.log", at, culprit.Record{Kind: kind, Process: "shop", PID: pid, Message: string(kind) + " shop", Attrs: attrs(append(kv, "manager", "supervisor")...)})
+			}
+			sup(-20, culprit.KindSpawned, 100)
+			kill := oom(100, "")
+			kill.Attrs = attrs("victim_pid", 100, "comm", "node", "task_memcg", "/apps/shop", "constraint", "CONSTRAINT_MEMCG")
+			l.add("journal", 4.9, kill)
+			sup(5, culprit.KindExited, 0, "signal", "SIGKILL")
+			sup(5.1, culprit.KindSpawned, 101)
+			sup(6.1, culprit.KindRunning, 0)
+			sup(30, culprit.KindStopping, 0)
+			sup(30.1, culprit.KindStopped, 0, "signal", "SIGTERM")
+			for i := range 3 {
+				sup(31+4*float64(i), culprit.KindSpawned, 102+i)
+				l.add("shop.err.log", untimed, culprit.Record{Kind: culprit.KindModuleNotFound, Service: "shop", Message: "Cannot find module './orders.service'", Attrs: attrs("module", "./orders.service", "fatal", true)})
+				sup(33+4*float64(i), culprit.KindExited, 0, "exit_status", 1)
+			}
+			l.outage(30, 120)
+		}},
 	{name: "a listener kills for memory and the next start fails", verdict: "module_not_found", trigger: "memory_limit", root: "deploy", service: "ledger", keeps: "gave_up", tier: culprit.TierProven,
 		topo: culprit.Topology{Services: []culprit.Service{
 			{Name: "ledger", Manager: "supervisor", Unit: "supervisor.service", Listen: []string{":3000"}, Memory: 190000000, MemoryBy: "memory-guard ledger 190000000"},

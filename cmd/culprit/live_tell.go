@@ -23,6 +23,11 @@ const (
 	// again: it ends when nothing fails any more, which no line says.
 	quietEnd = 21 * time.Second
 
+	// lull is how long nothing must have failed for an incident to be told as
+	// over. One answered request ends none: where every second one fails, it
+	// would end and go on again with every report.
+	lull = 20 * time.Second
+
 	// forgetEvery is how often what lies before the window is dropped.
 	forgetEvery = time.Minute
 
@@ -111,6 +116,9 @@ func (l *live) report(ctx context.Context) (time.Duration, error) {
 	l.mu.Lock()
 	rep := l.c.Report(now)
 	l.mu.Unlock()
+	for _, inc := range rep.Incidents {
+		inc.Ongoing = inc.Ongoing || now.Sub(inc.End) <= lull
+	}
 	changes, gone := l.match(rep.Incidents)
 	var put []*culprit.Incident
 	for i := range changes {

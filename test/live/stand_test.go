@@ -188,7 +188,7 @@ func newStand(t *testing.T) *stand {
 	s.journal.kernel(t, kernelLine{5, 0, strings.TrimSpace(string(boot))})
 	start(t, s.path("log/nginx.out"), exec.CommandContext(context.Background(), lookPath(t, "nginx"), "-p", dir, "-e", s.path("log/nginx/error.log"), "-c", s.path("etc/nginx/nginx.conf")))
 	start(t, s.path("log/supervisord.out"), exec.CommandContext(context.Background(), lookPath(t, "supervisord"), "-c", s.path("etc/supervisor/supervisord.conf")))
-	s.waitFor(t, 60*time.Second, "the application answers", func() bool { return s.get(ctx, s.NginxPort, "/orders", nil) == nil })
+	s.waitFor(t, 60*time.Second, "the application answers", func() bool { return s.get(ctx, s.AppPort, "/orders", nil) == nil })
 
 	cmd := exec.CommandContext(context.Background(), binary, "serve", "--config", s.path("culprit.yaml"))
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CULPRIT_") })
