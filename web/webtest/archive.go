@@ -326,16 +326,21 @@ func (a *Archive) Events(_ context.Context, q web.EventQuery) ([]*culprit.Event,
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var l []*culprit.Event
-	same := map[string]*culprit.Event{} // failures of one second are one event, as in the store
+	type second struct {
+		kind     culprit.Kind
+		upstream string
+		at       int64
+	}
+	same := map[second]*culprit.Event{} // failures of one second are one event, as in the store
 	for _, h := range slices.Concat([]web.Hit{oldDeploy()}, a.hits) {
 		r := h.Record
 		if r.Kind == "" || r.Kind == culprit.KindHTTPRequest || r.Time.After(a.now) || !q.Since.IsZero() && r.Time.Before(q.Since) || !q.Until.IsZero() && !r.Time.Before(q.Until) ||
 			len(q.Kinds) > 0 && !slices.Contains(q.Kinds, r.Kind) {
 			continue
 		}
-		key := ""
+		var key second
 		if strings.HasPrefix(string(r.Kind), "upstream_") {
-			key = string(r.Kind) + h.Upstream + r.Time.Truncate(time.Second).String()
+			key = second{r.Kind, h.Upstream, r.Time.Unix()}
 			if e := same[key]; e != nil {
 				e.Count++
 				continue
@@ -344,7 +349,7 @@ func (a *Archive) Events(_ context.Context, q web.EventQuery) ([]*culprit.Event,
 		e := culprit.NewEvent(r)
 		e.Service, e.Upstream = h.Service, h.Upstream
 		e.Places[0].Seq = h.Seq
-		if key != "" {
+		if key.kind != "" {
 			same[key] = e
 		}
 		l = append(l, e)
