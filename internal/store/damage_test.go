@@ -56,24 +56,26 @@ func newest(t *testing.T, pattern string) string {
 // TestDamagedIndex damages the index in each way that was seen: searches are right
 // at once, and the index is built anew.
 func TestDamagedIndex(t *testing.T) {
-	for _, tt := range []struct {
+	type damage struct {
 		name   string
 		damage func(t *testing.T, shard string) error
-	}{
-		{"no folder", func(_ *testing.T, shard string) error { return os.RemoveAll(shard) }},
-		{"empty folder", func(_ *testing.T, shard string) error {
+		unseen bool
+	}
+	cases := []damage{
+		{name: "no folder", damage: func(_ *testing.T, shard string) error { return os.RemoveAll(shard) }},
+		{name: "empty folder", damage: func(_ *testing.T, shard string) error {
 			return errors.Join(os.RemoveAll(shard), os.Mkdir(shard, 0o700))
 		}},
-		{"cut segment", func(t *testing.T, shard string) error {
+		{name: "cut segment", damage: func(t *testing.T, shard string) error {
 			return os.Truncate(newest(t, filepath.Join(shard, "store", "*.zap")), 100)
 		}},
-		{"empty segment", func(t *testing.T, shard string) error {
+		{name: "empty segment", damage: func(t *testing.T, shard string) error {
 			return os.Truncate(newest(t, filepath.Join(shard, "store", "*.zap")), 0)
 		}},
-		{"no segment", func(t *testing.T, shard string) error {
+		{name: "no segment", damage: func(t *testing.T, shard string) error {
 			return os.Remove(newest(t, filepath.Join(shard, "store", "*.zap")))
 		}},
-		{"zeroed segment", func(t *testing.T, shard string) error {
+		{name: "zeroed segment", damage: func(t *testing.T, shard string) error {
 			name := newest(t, filepath.Join(shard, "store", "*.zap"))
 			info, err := os.Stat(name)
 			if err != nil {
@@ -81,28 +83,34 @@ func TestDamagedIndex(t *testing.T) {
 			}
 			return os.WriteFile(name, make([]byte, info.Size()), 0o600)
 		}},
-		{"cut root", func(_ *testing.T, shard string) error {
+		{name: "cut root", damage: func(_ *testing.T, shard string) error {
 			return os.Truncate(filepath.Join(shard, "store", "root.bolt"), 1000)
 		}},
-		{"zeroed root", func(_ *testing.T, shard string) error {
+		{name: "zeroed root", damage: func(_ *testing.T, shard string) error {
 			return os.WriteFile(filepath.Join(shard, "store", "root.bolt"), make([]byte, 64<<10), 0o600)
 		}},
-		{"empty meta", func(_ *testing.T, shard string) error {
+		{name: "empty meta", damage: func(_ *testing.T, shard string) error {
 			return os.Truncate(filepath.Join(shard, "index_meta.json"), 0)
 		}},
-		{"a file in its place", func(_ *testing.T, shard string) error {
+		{name: "a file in its place", damage: func(_ *testing.T, shard string) error {
 			return errors.Join(os.RemoveAll(shard), os.WriteFile(shard, []byte("x"), 0o600))
 		}},
-	} {
+	}
+	for _, d := range cases {
+		d.name, d.unseen = d.name+", seen by the indexer", true
+		cases = append(cases, d)
+	}
+	for _, tt := range cases {
 		t.Run(tt.name, func(t *testing.T) {
 			dir, shard := damagedStore(t)
 			if err := tt.damage(t, shard); err != nil {
 				t.Fatal(err)
 			}
 			st := open(t, dir, store.Options{})
+			all := int64(5000)
 			check := func(when string) {
 				t.Helper()
-				if n := count(t, st, "common"); n != 5000 {
+				if n := count(t, st, "common"); n != all {
 					t.Fatalf("%s: %d records with a common word", when, n)
 				}
 				if n := count(t, st, "rare"); n != 5 {
@@ -112,10 +120,21 @@ func TestDamagedIndex(t *testing.T) {
 					t.Fatalf("%s: %q", when, texts(hits))
 				}
 			}
-			check("damaged")
+			if tt.unseen {
+				// The indexer is the first to see the damage.
+				w := writer(t, st, "a", "")
+				for i := 5000; i < 6000; i++ {
+					add(t, w, line("a", i, fmt.Sprintf("common line %d", i)))
+				}
+				commit(t, w, "y")
+				w.Close()
+				all = 6000
+			} else {
+				check("damaged")
+			}
 			indexAll(t, st)
 			check("built anew")
-			if blocks, err := st.IndexedBlocks(); err != nil || blocks != 9 {
+			if blocks, err := st.IndexedBlocks(); err != nil || int64(blocks) != all/512 {
 				t.Fatalf("the index holds %d blocks, %v", blocks, err)
 			}
 			if err := st.Close(); err != nil {

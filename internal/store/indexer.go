@@ -166,6 +166,12 @@ func (x *index) step(ctx context.Context) (busy bool, err error) {
 			if err := x.apply(ctx, docs); err != nil {
 				return true, err
 			}
+			if x.brokenShard() != nil { // first it has to be begun anew
+				x.mu.Lock()
+				x.lost = true
+				x.mu.Unlock()
+				return true, nil
+			}
 		}
 	}
 	if len(docs) == 0 {
@@ -228,22 +234,23 @@ func (x *index) apply(ctx context.Context, docs []indexedDocument) error {
 		}
 		return fmt.Errorf("write to index: %w", err)
 	}
-	if mark == before {
-		return nil
-	}
-	x.mu.Lock()
-	if r := sh.reader; r != nil {
-		sh.reader = nil
-		r.stale = true
-		if r.refs == 0 {
-			_ = guard("close reader", r.Close)
+	if mark > before {
+		x.mu.Lock()
+		if r := sh.reader; r != nil {
+			sh.reader = nil
+			r.stale = true
+			if r.refs == 0 {
+				_ = guard("close reader", r.Close)
+			}
 		}
+		x.mu.Unlock()
+		sh.mark.Store(mark)
 	}
-	x.mu.Unlock()
-	sh.mark.Store(mark)
 	if through > sh.through.Load() {
 		sh.through.Store(through)
 	}
+	// Even if the index knew all of it: the transaction may have failed the last
+	// time.
 	return x.s.inTransaction(ctx, func(t *transaction) error {
 		if _, err := t.exec("UPDATE shards SET mark = ? WHERE id = ?", mark, sh.id); err != nil {
 			return fmt.Errorf("note mark: %w", err)
