@@ -30,7 +30,7 @@ func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // memoryTarget is what the collector tries to stay under: the program is a guest
 // on a machine that may have died for its memory. GOMEMLIMIT overrides it.
-const memoryTarget = 64 << 20
+const memoryTarget = 40 << 20
 
 func main() {
 	if os.Getenv("GOMEMLIMIT") == "" {
