@@ -102,7 +102,7 @@ func (v *service) again(r *run) time.Time {
 func (x *exam) order(v *service, at time.Time) *culprit.Event {
 	var best *culprit.Event
 	for _, c := range x.changes {
-		if !within(c.Time, at, orderBefore, orderAfter) || !acts(c) || !touches(c, v) {
+		if !within(c.Time, at, orderBefore, orderAfter) || !acts(c) || !touches(c, v) || v.carriedOut(c, at) {
 			continue
 		}
 		if best == nil || c.Time.After(best.Time) || c.Kind == culprit.KindDeploy && best.Kind != culprit.KindDeploy {
@@ -110,6 +110,18 @@ func (x *exam) order(v *service, at time.Time) *culprit.Event {
 		}
 	}
 	return best
+}
+
+// carriedOut reports whether what a change announced was done before an instant:
+// the service was stopped on order and has served since. Who stops it once more
+// is somebody else.
+func (v *service) carriedOut(c *culprit.Event, at time.Time) bool {
+	for _, r := range v.runs {
+		if r.order != nil && r.order.Time.Before(at) && within(c.Time, r.order.Time, orderBefore, orderAfter) && v.startedWell(r.order.Time, at) {
+			return true
+		}
+	}
+	return false
 }
 
 // stopping are the actions of managers that end a process, or may.
