@@ -241,17 +241,18 @@ func (s *stand) stored(t *testing.T, rotations int) {
 			t.Errorf("supervisor did not rotate: %v", err)
 		}
 	}
-	written, found := s.count(t, "log/nginx/access.log", agent), 0
+	written, found := 0, 0
 	for range poll(10 * time.Second) {
+		written = s.count(t, "log/nginx/access.log", agent) // nginx answers first and writes then
 		var page struct {
 			Total int `json:"total"`
 		}
-		err := s.get(t.Context(), s.CulpritPort, "/api/search?limit=1&q=user_agent:"+agent, func(b []byte) error { return json.Unmarshal(b, &page) })
+		err := s.get(t.Context(), s.CulpritPort, "/api/search?limit=1&q=%22"+agent+"%22", func(b []byte) error { return json.Unmarshal(b, &page) })
 		if err != nil {
 			t.Fatal(err)
 		}
 		if found = page.Total; found == written {
-			t.Logf("%d lines in %d rotations", written, rotations)
+			t.Logf("%d lines, %d rotations", written, rotations)
 			return
 		}
 	}
