@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 
-.PHONY: run build test packages go lint fuzz ui bench eval screenshots clean
+.PHONY: run build test packages go live lint fuzz ui bench eval screenshots clean
 
 run: build
 	@./culprit demo
@@ -21,6 +21,9 @@ packages: ## the Debian packages of the tests
 
 go: ## format, vet, tests with the race detector, end-to-end tests of the command line
 	ci/go
+
+live: ## culprit beside a real nginx, NestJS application, supervisor, journal and kernel
+	ci/live
 
 lint:
 	ci/lint
