@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"unsafe"
 )
 
 // An Attr is one named property of a record, such as upstream or exit_status.
@@ -47,7 +48,7 @@ type Value struct {
 	typ  valueType
 	num  int64
 	str  string
-	list []string
+	list *string // the first of num strings: attributes, of which a line has a dozen, stay small so
 	fr   *Frame
 }
 
@@ -76,7 +77,9 @@ func Bool(b bool) Value {
 }
 
 // Strings makes a list value.
-func Strings(l []string) Value { return Value{typ: typeStrings, list: l} }
+func Strings(l []string) Value {
+	return Value{typ: typeStrings, num: int64(len(l)), list: unsafe.SliceData(l)}
+}
 
 // FrameOf makes a stack frame value.
 func FrameOf(f Frame) Value { return Value{typ: typeFrame, fr: &f} }
@@ -89,7 +92,7 @@ func (v Value) String() string {
 	case typeBool:
 		return strconv.FormatBool(v.num == 1)
 	case typeStrings:
-		return strings.Join(v.list, ",")
+		return strings.Join(v.strings(), ",")
 	case typeFrame:
 		return v.fr.Function + " (" + v.fr.File + ":" + strconv.Itoa(v.fr.Line) + ":" + strconv.Itoa(v.fr.Column) + ")"
 	}
@@ -113,12 +116,15 @@ func (v Value) Int() (int64, bool) {
 func (v Value) List() []string {
 	switch {
 	case v.typ == typeStrings:
-		return v.list
+		return v.strings()
 	case v.typ == typeString && v.str != "":
 		return []string{v.str}
 	}
 	return nil
 }
+
+// strings returns the strings of a list value.
+func (v Value) strings() []string { return unsafe.Slice(v.list, v.num) }
 
 // Frame returns the frame of a frame value, else nil.
 func (v Value) Frame() *Frame { return v.fr }
@@ -131,7 +137,7 @@ func (v Value) MarshalJSON() ([]byte, error) {
 	case typeBool:
 		return strconv.AppendBool(nil, v.num == 1), nil
 	case typeStrings:
-		return json.Marshal(v.list)
+		return json.Marshal(v.strings())
 	case typeFrame:
 		return json.Marshal(v.fr)
 	}
@@ -148,8 +154,10 @@ func (v *Value) UnmarshalJSON(b []byte) error {
 	case '"':
 		return json.Unmarshal(b, &v.str)
 	case '[':
-		v.typ = typeStrings
-		return json.Unmarshal(b, &v.list)
+		var l []string
+		err := json.Unmarshal(b, &l)
+		*v = Strings(l)
+		return err
 	case '{':
 		v.typ, v.fr = typeFrame, new(Frame)
 		return json.Unmarshal(b, v.fr)
@@ -211,12 +219,12 @@ func (a Attrs) Clone() Attrs {
 		c[i] = a[i]
 		v := &c[i].Value
 		v.str = own(v.str)
-		if v.list != nil {
-			l := make([]string, len(v.list))
-			for k, s := range v.list {
+		if v.typ == typeStrings {
+			l := make([]string, v.num)
+			for k, s := range v.strings() {
 				l[k] = own(s)
 			}
-			v.list = l
+			*v = Strings(l)
 		}
 		if v.fr != nil {
 			f := *v.fr
