@@ -27,6 +27,7 @@ type lane struct {
 	hosts     []string
 	failed    []failure
 	answered  series
+	pulse     series             // of a lane without host and upstream: what else its logs hold, so that they went on
 	byAddress map[string]*series // of answered, what is known to have been answered by one address
 	retried   []*culprit.Event   // samples of failures that a retry hid from users
 	nRetried  int
@@ -64,12 +65,13 @@ func (t *traffic) outages() (all []*outage, retried []*lane) {
 		}
 		slices.SortStableFunc(l.failed, func(a, b failure) int { return cmp.Compare(a.at, b.at) })
 		l.answered.sorted()
+		l.pulse.sorted()
 		for _, s := range l.byAddress {
 			s.sorted()
 		}
 		first := 0
 		for i := range l.failed {
-			if i+1 < len(l.failed) && !l.ends(l.failed[i].at, l.failed[i+1].at, t.to != 0) {
+			if i+1 < len(l.failed) && !l.ends(l.failed[i].at, l.failed[i+1].at) {
 				continue
 			}
 			all = append(all, &outage{lane: l, failures: l.failed[first : i+1]})
@@ -85,12 +87,19 @@ func (t *traffic) outages() (all []*outage, retried []*lane) {
 
 // ends reports whether an outage ends between two failures that follow each
 // other: requests were answered meanwhile, or nobody knows and it was long.
-func (l *lane) ends(last, next int64, access bool) bool {
+func (l *lane) ends(last, next int64) bool {
 	gap := (next - last) / 1e9
 	if gap < quiet {
 		return false
 	}
-	return !access || gap >= quietAlone || l.answered.between(last/1e9+1, next/1e9-1) > 0
+	from, to := last/1e9+1, next/1e9-1
+	return gap >= quietAlone || l.answered.between(from, to) > 0 || l.pulse.between(from, to) > 0 || !l.covered()
+}
+
+// covered reports whether an access log holds requests of the lane; another
+// host's log tells nothing about it.
+func (l *lane) covered() bool {
+	return len(l.answered.sec) > 0 || slices.ContainsFunc(l.failed, func(f failure) bool { return f.status != 0 })
 }
 
 // lanes assigns every failed request to what it failed at.
@@ -256,6 +265,9 @@ func (t *traffic) lanes() []*lane {
 			continue
 		}
 		l := get(e.up, e.host)
+		if len(l.failed) == cap(l.failed) {
+			l.failed = slices.Grow(l.failed, max(len(l.failed), 64))
+		}
 		l.failed = append(l.failed, failure{at: e.at, n: 1, phase: e.phase, client: e.client, host: e.host, up: e.up})
 	}
 	for _, ei := range order {
@@ -278,6 +290,9 @@ func (t *traffic) lanes() []*lane {
 			up = usual(f.source, f.host)
 		}
 		if up == 0 && f.host == 0 {
+			if l := byRoot[u.find("host:")]; l != nil {
+				l.pulse.join(s)
+			}
 			continue
 		}
 		name := t.names.name(up)
@@ -480,6 +495,7 @@ func (t *traffic) spread(get func(up, host id) *lane) {
 			continue // the same requests stand among the error lines
 		}
 		l := get(st.up, st.host)
+		l.failed = slices.Grow(l.failed, len(s.sec))
 		for i, sec := range s.sec {
 			l.failed = append(l.failed, failure{at: sec * 1e9, n: s.n[i], status: st.status, phase: st.phase, host: st.host, up: st.up})
 		}

@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -39,20 +40,26 @@ var phaseNames = [phases]string{"none", "refused", "reset", "closed_early", "con
 
 // phaseOf classifies an upstream failure of nginx's error log.
 func phaseOf(r *culprit.Record) phase {
-	switch r.Kind {
+	var f fields
+	f.read(r.Attrs)
+	return f.phaseOf(r.Kind)
+}
+
+func (f *fields) phaseOf(k culprit.Kind) phase {
+	switch k {
 	case culprit.KindUpstreamConnectFailed:
-		switch r.Attrs.GetInt("errno") {
+		switch f.errno {
 		case 110, 10060, 60:
 			return phaseConnectTimeout
 		case 104, 54, 10054:
 			return phaseReset
 		case 111, 10061, 61:
-			if strings.Contains(r.Attrs.Get("upstream"), "unix:") {
+			if strings.Contains(f.upstream, "unix:") {
 				return phaseSocket
 			}
 			return phaseRefused
 		}
-		if strings.Contains(r.Attrs.Get("upstream"), "unix:") || strings.Contains(r.Attrs.Get("connect_addr"), "unix:") || r.Attrs.GetInt("errno") == 13 {
+		if strings.Contains(f.upstream, "unix:") || strings.Contains(f.connectAddr, "unix:") || f.errno == 13 {
 			return phaseSocket
 		}
 		return phaseRefused
@@ -61,7 +68,7 @@ func phaseOf(r *culprit.Record) phase {
 	case culprit.KindUpstreamPrematureClose:
 		return phaseClosedEarly
 	case culprit.KindUpstreamTimeout:
-		if p := r.Attrs.Get("phase"); strings.Contains(p, "connecting") {
+		if strings.Contains(f.phase, "connecting") {
 			return phaseConnectTimeout
 		}
 		return phaseReadTimeout
@@ -85,6 +92,7 @@ type id int32
 type names struct {
 	byName map[string]id
 	list   []string
+	recent [32]id // by length and last byte: lines that follow one another name the same few
 }
 
 func newNames() *names {
@@ -92,6 +100,17 @@ func newNames() *names {
 }
 
 func (n *names) id(s string) id {
+	if s == "" {
+		return 0
+	}
+	last := &n.recent[(len(s)+int(s[len(s)-1])*7)%len(n.recent)]
+	if n.list[*last] != s {
+		*last = n.find(s)
+	}
+	return *last
+}
+
+func (n *names) find(s string) id {
 	if i, ok := n.byName[s]; ok {
 		return i
 	}
@@ -168,6 +187,13 @@ func (s *series) sorted() {
 		o.add(s.sec[i], s.n[i])
 	}
 	*s = o
+}
+
+// join adds what another series counts.
+func (s *series) join(o *series) {
+	for i := range o.sec {
+		s.add(o.sec[i], o.n[i])
+	}
 }
 
 // between sums the counts of from <= second <= to.
@@ -271,7 +297,8 @@ func hash32(s string) uint32 {
 // field collects the attributes of a request in one pass.
 type fields struct {
 	client, method, path, host, server, upstream, list, upstreamStatus, finalStatus, took string
-	status                                                                                int64
+	phase, connectAddr                                                                    string
+	status, errno                                                                         int64
 }
 
 func (f *fields) read(a culprit.Attrs) {
@@ -297,8 +324,14 @@ func (f *fields) read(a culprit.Attrs) {
 			f.finalStatus = a[i].Value.String()
 		case "request_time":
 			f.took = a[i].Value.String()
+		case "phase":
+			f.phase = a[i].Value.String()
+		case "connect_addr":
+			f.connectAddr = a[i].Value.String()
 		case "status":
 			f.status, _ = a[i].Value.Int()
+		case "errno":
+			f.errno, _ = a[i].Value.Int()
 		}
 	}
 }
@@ -438,12 +471,12 @@ func (t *traffic) pair(list string, up id) {
 
 // addError takes one line of nginx's error log that is about an upstream.
 func (t *traffic) addError(r *culprit.Record) {
-	ph := phaseOf(r)
+	var f fields
+	f.read(r.Attrs)
+	ph := f.phaseOf(r.Kind)
 	if ph == phaseNone || r.Time.IsZero() {
 		return
 	}
-	var f fields
-	f.read(r.Attrs)
 	sec := r.Time.Unix()
 	host := hostName(f.host)
 	if host == "" {
@@ -454,6 +487,9 @@ func (t *traffic) addError(r *culprit.Record) {
 	if len(t.errors) < maxItems {
 		e.key = requestKey(f.client, f.method, f.path)
 		e.client = hash32(f.client)
+		if len(t.errors) == cap(t.errors) { // twice as much: append's smaller steps leave more garbage
+			t.errors = slices.Grow(t.errors, max(len(t.errors), 64))
+		}
 		t.errors = append(t.errors, e)
 		t.errorKeys[e.key] = struct{}{}
 	} else {
