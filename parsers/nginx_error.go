@@ -186,7 +186,7 @@ func endsWithComma(b []byte) bool {
 var nginxStderrRule = &rule{
 	name: "nginx stderr",
 	head: func(_ *Envelope, body []byte) bool {
-		return bytes.Contains(begin(body), []byte(` in stderr: "`)) && !bytes.Contains(body, clientField)
+		return !startsContext(body) && bytes.Contains(begin(body), []byte(` in stderr: "`)) && !bytes.Contains(body, clientField)
 	},
 	next: func(_ *Envelope, body []byte, _ *int) step {
 		switch {
@@ -206,7 +206,7 @@ var nginxStderrRule = &rule{
 var nginxLuaRule = &rule{
 	name: "nginx lua",
 	head: func(_ *Envelope, body []byte) bool {
-		return bytes.Contains(begin(body), []byte("lua")) && !bytes.Contains(body, clientField) && !bytes.Contains(body, []byte(", context: "))
+		return !startsContext(body) && bytes.Contains(begin(body), []byte("lua")) && !bytes.Contains(body, clientField) && !bytes.Contains(body, []byte(", context: "))
 	},
 	next: func(_ *Envelope, body []byte, state *int) step {
 		switch {
@@ -224,6 +224,13 @@ var nginxLuaRule = &rule{
 		}
 		return stepJoin
 	},
+}
+
+// startsContext reports whether the first comma of a body begins its context, as
+// in nearly all lines.
+func startsContext(b []byte) bool {
+	i := bytes.IndexByte(b, ',')
+	return i >= 0 && bytes.HasPrefix(b[i:], clientField)
 }
 
 // begin returns the part of a body in which its sort shows.
