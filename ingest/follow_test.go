@@ -948,7 +948,7 @@ func model(t *testing.T, seed uint64) {
 		b.m.awaitLines(t, written)
 	}
 	rotate := func() {
-		for k := 9; k > 0; k-- {
+		for k := 40; k > 0; k-- {
 			for _, ext := range []string{"", ".gz"} {
 				if _, err := os.Lstat(b.path(fmt.Sprintf("error.log.%d%s", k, ext))); err == nil {
 					b.rename(fmt.Sprintf("error.log.%d%s", k, ext), fmt.Sprintf("error.log.%d%s", k+1, ext))
@@ -1023,7 +1023,7 @@ func model(t *testing.T, seed uint64) {
 				old.Close()
 				old = nil
 			}
-			for k := 2; k < 9; k++ {
+			for k := 2; k < 40; k++ {
 				name := fmt.Sprintf("error.log.%d", k)
 				data, err := os.ReadFile(b.path(name))
 				if err != nil {

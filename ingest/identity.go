@@ -113,8 +113,8 @@ func parseCheckpoint(b []byte) (*checkpoint, error) {
 
 // begins reports whether a file has the beginning that the checkpoint names.
 func (c *checkpoint) begins(f io.ReaderAt, size int64) bool {
-	if size < int64(c.Head.Len) {
-		return false
+	if c.Head.Len == 0 || size < int64(c.Head.Len) {
+		return false // of nothing, every file is the continuation
 	}
 	d, err := headOf(f, int64(c.Head.Len))
 	return err == nil && d == c.Head

@@ -77,7 +77,8 @@ func (f *Follower) scan() {
 		if !s.broken && s.shrunk() {
 			s.shatter(s.q.take())
 		}
-		if s.broken && !s.ending && still[s.cp.Source] {
+		// Only a listing that was made after the truncation shows all copies.
+		if s.broken && !s.ending && s.brokenAt < f.scans && still[s.cp.Source] {
 			fresh = f.mend(s, fresh, files, now)
 		}
 		if s.broken && !s.ending {
@@ -318,6 +319,7 @@ func (f *Follower) mend(s *fileStream, fresh, files []found, now time.Time) []fo
 	}
 	s.cp.Inode = inode{}
 	if copied == nil {
+		f.log.Debug("truncated", "path", s.path, "stream", s.key, "at", s.next, "looked_at", len(candidates))
 		s.gaps = append(s.gaps, gapOf(s.cp.Source, s.last, fmt.Sprintf("truncated in place: lines behind byte %d may be lost", s.next), remedy))
 		s.end()
 		return fresh
@@ -365,6 +367,7 @@ var errMoved = errors.New("renamed")
 
 // adopt lets a stream go on in another file that holds the same.
 func (f *Follower) adopt(s *fileStream, x found, file *os.File) {
+	f.log.Debug("goes on", "path", x.path, "stream", s.key, "at", s.cp.Offset)
 	s.halt()
 	s.release()
 	s.cp.Inode = x.inode
@@ -402,6 +405,9 @@ func (f *Follower) welcome(x found, open []*fileStream, known bool, now time.Tim
 		if err == nil || now.Sub(fi.ModTime()) < f.opts.Quiet {
 			return // still being packed
 		}
+		if len(unpackedHead(file, cod)) == 0 {
+			return
+		}
 	}
 
 	// A stream whose file is gone: restored, packed or copied while we were down.
@@ -429,6 +435,7 @@ func (f *Follower) welcome(x found, open []*fileStream, known bool, now time.Tim
 		return // not one whole line to recognize it by
 	}
 	s := f.add(x, now)
+	f.log.Debug("new file", "path", x.path, "stream", s.key)
 	if cod == codingNone && !known {
 		s.cp.Offset, s.cp.Line = f.begin(x, file, now)
 	}
@@ -542,6 +549,7 @@ func (f *Follower) add(x found, now time.Time) *fileStream {
 
 // note remembers a file that is not read.
 func (f *Follower) note(x found, st state, file *os.File, now time.Time) {
+	f.log.Debug("not read", "path", x.path, "because", st)
 	s := f.add(x, now)
 	s.cp.State = st
 	s.cp.Offset = x.size
@@ -589,6 +597,10 @@ func (f *Follower) miss(open []*fileStream) {
 		}
 		if fi, err := os.Lstat(s.cp.Path); err == nil && inodeOf(fi) == s.cp.Inode {
 			continue // it is there; nobody asks for it any more
+		}
+		if s.cp.Offset == 0 {
+			f.forget(s)
+			continue
 		}
 		s.cp.State, s.cp.Inode = stateDone, inode{}
 		f.extra = append(f.extra, Batch{
