@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 //go:embed latent-deploy oom-kill
@@ -17,14 +18,17 @@ var files embed.FS
 
 // An Example is one recorded outage.
 type Example struct {
-	Name  string // of its folder
-	Title string // what it is about
+	Name  string    // of its folder
+	Title string    // what it is about
+	End   time.Time // when the machine was switched off, which is no part of the outage
 }
 
 // All are the examples, the one to begin with first.
 var All = []Example{
-	{"latent-deploy", "a worker is killed for its memory and cannot come back: a deploy had removed a module that nobody loaded until then"},
-	{"oom-kill", "the kernel kills a service that has outgrown its cgroup"},
+	{"latent-deploy", "a worker is killed for its memory and cannot come back: a deploy had removed a module that nobody loaded until then",
+		time.Date(2026, time.November, 22, 8, 49, 32, 0, time.UTC)},
+	{"oom-kill", "the kernel kills a service that has outgrown its cgroup",
+		time.Date(2026, time.November, 22, 7, 23, 51, 0, time.UTC)},
 }
 
 // Write copies the logs of an example into dir, which is made: the folders nginx,

@@ -138,11 +138,17 @@ func rows(t *culprit.Topology, incidents []*culprit.Incident) []UpstreamState {
 		}
 	}
 	for _, inc := range incidents {
-		for _, u := range inc.Upstreams {
-			manager := ""
-			if svc := t.ServiceNamed("", inc.Service); svc != nil {
-				manager = svc.Manager
+		manager := ""
+		if svc := t.ServiceNamed("", inc.Service); svc != nil {
+			manager = svc.Manager
+		}
+		// The logs may tell who listens where configuration does not.
+		for i := range l {
+			if l[i].Service == "" && l[i].hit(inc) {
+				l[i].Service, l[i].Manager = inc.Service, manager
 			}
+		}
+		for _, u := range inc.Upstreams {
 			add([]string{u}, inc.Service, manager)
 		}
 	}

@@ -113,6 +113,7 @@ func (d *demonstration) add(ctx context.Context, e examples.Example) (*culprit.R
 	d.topo.Add(topo)
 	d.names = newAttribution(&topo)
 	in.Assign(&topo)
+	in.Window(time.Time{}, e.End)
 	slices.SortStableFunc(in.Logs, func(x, y *ingest.Input) int { return readOrder(x) - readOrder(y) })
 	m := &importer{st: d.store, c: correlate.New(topo), progress: newProgress(io.Discard)}
 	for _, i := range in.Logs {

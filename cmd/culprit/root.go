@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"culprit/internal/config"
 )
 
 // flags are the flags that several commands share.
@@ -66,17 +68,11 @@ func (f *flags) zone() (*time.Location, error) {
 	if f.tz == "" {
 		return nil, nil
 	}
-	loc, err := time.LoadLocation(f.tz)
-	if err == nil {
-		return loc, nil
+	z, err := config.ParseZone(f.tz)
+	if err != nil {
+		return nil, fmt.Errorf("--tz: %w", err)
 	}
-	for _, layout := range []string{"-07:00", "-0700", "-07"} {
-		if t, err := time.Parse(layout, f.tz); err == nil {
-			_, off := t.Zone()
-			return time.FixedZone(f.tz, off), nil
-		}
-	}
-	return nil, fmt.Errorf("--tz %s is no zone: use a name such as Europe/Berlin or an offset such as +02:00", f.tz)
+	return z, nil
 }
 
 // window reads --since, --until and --at; zero times are no bound.

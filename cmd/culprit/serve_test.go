@@ -268,7 +268,9 @@ func TestServe_TellsAnOutageWhileItHappens(t *testing.T) {
 	}
 
 	m.grow(at("08:48:10"))
+	written := time.Now()
 	first := m.next("the outage")
+	t.Logf("told %s after it was written", time.Since(written).Round(time.Millisecond))
 	if first.change != "new" || !first.inc.Ongoing || first.inc.Service != "ledger" {
 		t.Errorf("first told: %s, ongoing %v, service %q", first.change, first.inc.Ongoing, first.inc.Service)
 	}
