@@ -185,15 +185,20 @@ func (b *bench) start() {
 		defer b.mu.Unlock()
 		return b.now
 	}
-	o.After = func(time.Duration) <-chan time.Time {
-		c := make(chan time.Time, 1)
-		c <- b.now
-		return c
+	if o.After == nil {
+		o.After = b.atOnce
 	}
 	b.f = ingest.NewFollower(b.m, o)
 	ctx, cancel := context.WithCancel(context.Background())
 	b.stop, b.done = cancel, make(chan error, 1)
 	go func(f *ingest.Follower, done chan error) { done <- f.Run(ctx) }(b.f, b.done)
+}
+
+// atOnce lets nobody wait.
+func (b *bench) atOnce(time.Duration) <-chan time.Time {
+	c := make(chan time.Time, 1)
+	c <- time.Time{}
+	return c
 }
 
 // halt stops the follower in good order.

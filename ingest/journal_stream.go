@@ -208,17 +208,13 @@ func (s *journalStream) once(at journalPlace) (next journalPlace, stuck bool, er
 		}
 		cursor := strings.Clone(e.Cursor())
 		last.Store(&cursor)
-		if first && at.cursor != "" && !at.since {
-			first = false
-			if cursor != at.cursor {
-				s.tell(gapOf(s.j.Name, time.UnixMicro(at.micros).UTC(),
-					"entries after the last one that was read are gone from the journal (vacuumed or rotated away)",
-					"raise SystemMaxUse= in /etc/systemd/journald.conf"))
-			} else if !at.include {
-				continue
-			}
+		if first && at.cursor != "" && !at.since && missing(at.cursor, cursor) {
+			s.tell(gapOf(s.j.Name, time.UnixMicro(at.micros).UTC(),
+				"entries after the last one that was read are gone from the journal (vacuumed or rotated away)",
+				"raise SystemMaxUse= in /etc/systemd/journald.conf"))
 		}
-		if at.since && !after(cursor, at) {
+		first = false
+		if at.cursor != "" && !after(cursor, at) {
 			continue
 		}
 		if !s.q.put(queued{entry: e}) {
@@ -281,6 +277,15 @@ func (s *journalStream) newest(ctx context.Context) (string, error) {
 	}
 	v, _, _ := strings.Cut(strings.TrimPrefix(string(out), exportMagic), "\n")
 	return v, nil
+}
+
+// missing reports whether entries may be missing between the one that journalctl
+// was to begin with and the first that it printed. The numbers of one journald
+// have no holes.
+func missing(asked, got string) bool {
+	s, i, ok := sequence(asked)
+	t, k, ok2 := sequence(got)
+	return asked != got && (!ok || !ok2 || s != t || k > i+1)
 }
 
 // after reports whether an entry comes after a place in the order of one

@@ -258,7 +258,7 @@ func journal(t testing.TB, path string, start time.Time, boot string, messages .
 	for k, m := range messages {
 		at := start.Add(time.Duration(k) * time.Second)
 		fmt.Fprintf(&b, "__REALTIME_TIMESTAMP=%d\n__MONOTONIC_TIMESTAMP=%d\n_BOOT_ID=%s\n_TRANSPORT=journal\nSYSLOG_IDENTIFIER=app\n_PID=77\nPRIORITY=6\nMESSAGE=%s\n\n",
-			at.UnixMicro(), at.Sub(start).Microseconds()+1_000_000, boot, m)
+			at.UnixMicro(), at.Sub(bootTime).Microseconds(), boot, m)
 	}
 	cmd := exec.Command(remote, "--output="+path, "--split-mode=none", "-")
 	cmd.Stdin = &b
@@ -266,6 +266,9 @@ func journal(t testing.TB, path string, start time.Time, boot string, messages .
 		t.Fatalf("systemd-journal-remote: %v: %s", err, out)
 	}
 }
+
+// bootTime is when the kernel's clock was zero.
+var bootTime = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
 const boot1 = "6c7c6013a8e343fda8fcbe0b4b6b4a11"
 
