@@ -182,7 +182,7 @@ func (s *stand) told(t *testing.T, known map[string]*culprit.Incident, f fault, 
 		wrong = "no new incident"
 		if len(fresh) == 1 {
 			if wrong = f.wrong(fresh[0], s.Service); wrong == "" {
-				t.Logf("%s: %s, told %v after the decisive line, %.0f %% %s", fresh[0].ID, fresh[0].Title, time.Since(decisive).Round(10*time.Millisecond), 100*fresh[0].Confidence, fresh[0].Tier)
+				t.Logf("%s: %s, told %v after the decisive line, %s", fresh[0].ID, fresh[0].Title, time.Since(decisive).Round(10*time.Millisecond), fresh[0].Tier)
 				return fresh[0]
 			}
 		}
