@@ -19,12 +19,12 @@ func (c *Correlator) Forget(before time.Time) {
 	t := c.traffic
 	t.requests = slices.DeleteFunc(t.requests, func(q request) bool { return q.at < ns })
 	t.errors = slices.DeleteFunc(t.errors, func(e errorLine) bool { return e.at < ns })
-	clear(t.errorKeys)
+	t.errorKeys.clear()
 	for i := range t.errors {
-		t.errorKeys[t.errors[i].key] = struct{}{}
+		t.errorKeys.add(t.errors[i].key)
 	}
 	clear(t.limited)
-	t.recent = nil
+	clear(t.recent[:])
 	for st, k := range t.sorts {
 		k.spill = nil
 		k.samples = slices.DeleteFunc(k.samples, func(e *culprit.Event) bool { return e.Time.Before(before) })

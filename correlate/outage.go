@@ -193,7 +193,11 @@ func (t *traffic) lanes() []*lane {
 	t.joinGroups(u, order)
 
 	byRoot := map[string]*lane{}
+	known := map[[2]id]*lane{}
 	get := func(up, host id) *lane {
+		if l := known[[2]id{up, host}]; l != nil {
+			return l
+		}
 		name := t.names.name(up)
 		if name == "" {
 			name = "host:" + t.names.name(host)
@@ -210,6 +214,7 @@ func (t *traffic) lanes() []*lane {
 		if h := t.names.name(host); h != "" && !slices.Contains(l.hosts, h) {
 			l.hosts = append(l.hosts, h)
 		}
+		known[[2]id{up, host}] = l
 		return l
 	}
 	usual := func(source, host id) id {

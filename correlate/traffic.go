@@ -228,10 +228,10 @@ type traffic struct {
 	names     *names
 	requests  []request
 	errors    []errorLine
-	errorKeys map[uint64]struct{} // keys of errors, for answered requests that had an error line
-	answered  map[flow]*series    // requests that were answered (any status below the failing ones), by second
+	errorKeys keySet           // keys of errors, for answered requests that had an error line
+	answered  map[flow]*series // requests that were answered (any status below the failing ones), by second
 	sorts     map[stamp]*failureSort
-	recent    *failureSort // of the last failure
+	recent    [16]*failureSort // of the last failures, by what tells them apart
 	spills    map[stamp]*series
 	limited   map[uint64]struct{} // keys of requests that nginx itself refused (limit_req, limit_conn)
 	peers     map[[2]id]bool      // upstreams that stood together in one upstream_addr list or line
@@ -241,7 +241,7 @@ type traffic struct {
 
 func newTraffic(t *topology) *traffic {
 	return &traffic{
-		topo: t, names: newNames(), errorKeys: map[uint64]struct{}{}, answered: map[flow]*series{},
+		topo: t, names: newNames(), answered: map[flow]*series{},
 		sorts: map[stamp]*failureSort{}, spills: map[stamp]*series{}, limited: map[uint64]struct{}{}, peers: map[[2]id]bool{},
 	}
 }
@@ -381,7 +381,7 @@ func (t *traffic) addAccess(r *culprit.Record) {
 		t.keep(q, r, sec)
 		return
 	}
-	if len(t.errorKeys) > 0 {
+	if len(t.errors) > 0 {
 		if key := requestKey(f.client, f.method, f.path); t.has(key) {
 			q.key = key
 			if len(t.requests) < maxItems {
@@ -401,7 +401,32 @@ func (t *traffic) addAccess(r *culprit.Record) {
 	s.add(sec, 1)
 }
 
-func (t *traffic) has(key uint64) bool { _, ok := t.errorKeys[key]; return ok }
+func (t *traffic) has(key uint64) bool { return t.errorKeys.has(key) }
+
+// A keySet holds hashes in a Bloom filter: of keys that were never added it
+// takes four in a thousand for its own when maxItems were.
+type keySet struct{ bits []uint64 }
+
+const keySetBits = 1 << 22
+
+func (k *keySet) add(key uint64) {
+	if k.bits == nil {
+		k.bits = make([]uint64, keySetBits/64)
+	}
+	for _, h := range [...]uint64{key % keySetBits, key >> 40 % keySetBits} {
+		k.bits[h/64] |= 1 << (h % 64)
+	}
+}
+
+func (k *keySet) has(key uint64) bool {
+	if k.bits == nil {
+		return false
+	}
+	a, b := key%keySetBits, key>>40%keySetBits
+	return k.bits[a/64]>>(a%64)&(k.bits[b/64]>>(b%64))&1 != 0
+}
+
+func (k *keySet) clear() { clear(k.bits) }
 
 func (t *traffic) keep(q request, r *culprit.Record, sec int64) {
 	k := t.sort(stamp{q.source, q.host, q.up, phaseNone, q.status})
@@ -415,15 +440,16 @@ func (t *traffic) keep(q request, r *culprit.Record, sec int64) {
 
 // sort returns the sort of a failure.
 func (t *traffic) sort(st stamp) *failureSort {
-	if t.recent != nil && t.recent.stamp == st {
-		return t.recent
+	recent := &t.recent[(uint(st.source)+3*uint(st.host)+5*uint(st.up)+7*uint(st.phase)+uint(st.status))%uint(len(t.recent))]
+	if *recent != nil && (*recent).stamp == st {
+		return *recent
 	}
 	k := t.sorts[st]
 	if k == nil {
 		k = &failureSort{stamp: st}
 		t.sorts[st] = k
 	}
-	t.recent = k
+	*recent = k
 	return k
 }
 
@@ -491,7 +517,7 @@ func (t *traffic) addError(r *culprit.Record) {
 			t.errors = slices.Grow(t.errors, max(len(t.errors), 64))
 		}
 		t.errors = append(t.errors, e)
-		t.errorKeys[e.key] = struct{}{}
+		t.errorKeys.add(e.key)
 	} else {
 		t.spill(k).add(sec, 1)
 	}
