@@ -58,14 +58,16 @@ type clock struct {
 	boot time.Time // when the kernel's clock was zero; zero if unknown
 	last time.Time // the last time that was read
 
-	day      [10]byte // the last date of the form 2006/01/02, and its seconds since 1970 read as UTC
-	dayStart int64
-	clfText  [26]byte // the last time of the common log format
-	clf      stamp
-	seen     stamp // the last time that a word follows, and its text
-	seenText [40]byte
-	nginx    nginxMemory
-	parts    []byte // of a fingerprint; kept for its memory
+	day       [10]byte // the last date of the form 2006/01/02, and its seconds since 1970 read as UTC
+	dayStart  int64
+	slashText [19]byte // the last time of that form
+	slash     time.Time
+	clfText   [26]byte // the last time of the common log format
+	clf       stamp
+	seen      stamp // the last time that a word follows, and its text
+	seenText  [40]byte
+	nginx     nginxMemory
+	parts     []byte // of a fingerprint; kept for its memory
 }
 
 // wall returns the instant of a wall clock reading without an offset; sec is
@@ -131,6 +133,9 @@ func (c *clock) slashTime(b []byte) (time.Time, bool) {
 	if len(b) < 19 || b[10] != ' ' {
 		return time.Time{}, false
 	}
+	if string(b[:19]) == string(c.slashText[:]) {
+		return c.slash, true
+	}
 	sec, ok := clockDigits(b[11:])
 	if !ok {
 		return time.Time{}, false
@@ -148,7 +153,9 @@ func (c *clock) slashTime(b []byte) (time.Time, bool) {
 		copy(c.day[:], b)
 		c.dayStart = civil(y, time.Month(mo), d)
 	}
-	return c.wall(c.dayStart+int64(sec), 0), true
+	copy(c.slashText[:], b)
+	c.slash = c.wall(c.dayStart+int64(sec), 0)
+	return c.slash, true
 }
 
 // clockDigits reads 15:04:05 at the start of b as seconds since midnight.
