@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"strings"
 	"time"
 
 	"culprit"
@@ -16,6 +17,7 @@ type lastWords struct {
 	initiator string // who ordered it
 	change    *culprit.Event
 	missing   string // the source that would be needed and could not be read; then nothing is asserted
+	partial   bool   // a source that might say more was not read: at most likely
 	unclear   string // or what the sources that were read leave open
 	terms     []culprit.Term
 }
@@ -71,6 +73,7 @@ type exam struct {
 	memory   []*culprit.Event // a manager's memory limit: restarts, reports with a time, untimed ones in order
 	changes  []*culprit.Event // deploys, packages, commands, cron
 	host     []*culprit.Event // boots, shutdowns, clock jumps, lockups
+	told     []*culprit.Event // managers that were told to exit
 	coverage *coverage
 }
 
@@ -91,6 +94,10 @@ func (x *exam) sort(events []*culprit.Event) {
 			x.memory = append(x.memory, e)
 		case culprit.KindDeploy, culprit.KindPackageChange, culprit.KindCommand, culprit.KindCron:
 			x.changes = append(x.changes, e)
+		case culprit.KindSupervisorSignal:
+			if strings.Contains(e.Attrs.Get("meaning"), "exit") || strings.Contains(e.Attrs.Get("meaning"), "restart") {
+				x.told = append(x.told, e)
+			}
 		case culprit.KindBoot, culprit.KindHostShutdown, culprit.KindHostStarted, culprit.KindTimeJump, culprit.KindLockup:
 			x.host = append(x.host, e)
 		}

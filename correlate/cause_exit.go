@@ -88,6 +88,7 @@ func joinByManager(r *run) string {
 // coverage knows which classes of sources were read, and when.
 type coverage struct {
 	kernelSpans []span
+	systemSpans []span // of sources with the entries of pid 1
 	gaps        []culprit.Gap
 	suppressed  []*culprit.Event
 }
@@ -98,8 +99,12 @@ type span struct{ from, to time.Time }
 // around is how far from an exit a source must reach to count as covering it.
 const around = 5 * time.Second
 
-func (c *coverage) kernel(at time.Time) bool {
-	for _, s := range c.kernelSpans {
+func (c *coverage) kernel(at time.Time) bool { return covers(c.kernelSpans, at) }
+
+func (c *coverage) system(at time.Time) bool { return covers(c.systemSpans, at) }
+
+func covers(spans []span, at time.Time) bool {
+	for _, s := range spans {
 		if !at.Before(s.from.Add(-around)) && !at.After(s.to.Add(around)) {
 			return true
 		}

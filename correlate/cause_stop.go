@@ -41,12 +41,18 @@ var causeManagerDown = cause{culprit.VerdictRestartUnexplained, func(x *exam, r 
 	return nil
 }}
 
+// shutdownAfter is how long after the first stop the machine may say that it goes down.
+const shutdownAfter = 5 * time.Second
+
+// between reports whether t is known and lies in a span.
+func between(t, from, to time.Time) bool { return !t.IsZero() && !t.Before(from) && !t.After(to) }
+
 var causeHostReboot = cause{culprit.VerdictHostReboot, func(x *exam, r *run) *lastWords {
 	if r.order == nil && !r.fate().clean {
 		return nil
 	}
 	for _, e := range x.host {
-		if e.Kind == culprit.KindHostShutdown && within(e.Time, r.end(), time.Minute, 30*time.Second) {
+		if e.Kind == culprit.KindHostShutdown && within(e.Time, r.end(), time.Minute, shutdownAfter) && !between(r.service.again(r), r.end(), e.Time) {
 			return &lastWords{evidence: []*culprit.Event{e, r.exit}, joined: "time",
 				terms: []culprit.Term{term("host_shutdown", 5, "the whole machine was going down")}}
 		}
@@ -83,9 +89,26 @@ var causeOrderedStop = cause{culprit.VerdictRestartUnexplained, func(x *exam, r 
 		w.entity = r.entity() + " was stopped on order"
 		w.unclear = logOfListener(l[0]) + " restarted it " + times(len(l)) + " and notes no time"
 		w.evidence = append(w.evidence, l[0])
+	} else if !x.coverage.system(r.order.Time) {
+		if e := x.managerTold(r); e != nil {
+			w.entity, w.missing = r.entity()+" was stopped with all of "+r.service.manager, "the journal"
+			w.evidence = append(w.evidence, e)
+		}
+		w.partial = true // where a command or a job would stand was not read
 	}
 	return w
 }}
+
+// managerTold returns the line in which the manager of a run says that it was
+// told to exit itself.
+func (x *exam) managerTold(r *run) *culprit.Event {
+	for _, e := range x.told {
+		if strings.HasPrefix(e.Process, r.service.manager) && within(e.Time, r.order.Time, time.Minute, orderAfter) {
+			return e
+		}
+	}
+	return nil
+}
 
 // again is when a service was started after a run, zero if it was not.
 func (v *service) again(r *run) time.Time {

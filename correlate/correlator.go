@@ -35,6 +35,7 @@ type sourceCover struct {
 	first, last time.Time
 	kernel      bool // the kernel's messages stand in it
 	others      bool // and those of others
+	system      bool // those of pid 1
 }
 
 // New returns a correlator for one machine.
@@ -45,6 +46,17 @@ func New(t culprit.Topology) *Correlator {
 
 // Add takes a record. It keeps nothing of it.
 func (c *Correlator) Add(r *culprit.Record) {
+	c.see(r)
+	switch {
+	case ignored(r), c.readings.note(r):
+	case c.traffic.add(r):
+	default:
+		c.keep(r)
+	}
+}
+
+// see notes what a source covers.
+func (c *Correlator) see(r *culprit.Record) {
 	if !r.Time.IsZero() {
 		s := c.reading
 		if s == nil || s.source != r.Source {
@@ -59,21 +71,16 @@ func (c *Correlator) Add(r *culprit.Record) {
 		}
 		if r.Time.After(s.last) {
 			s.last = r.Time
-			if r.Time.After(c.newest) {
-				c.newest = r.Time
-			}
+		}
+		if r.Time.After(c.newest) {
+			c.newest = r.Time
 		}
 		if r.Process == "kernel" {
 			s.kernel = true
 		} else {
 			s.others = true
+			s.system = s.system || r.Process == "systemd"
 		}
-	}
-	switch {
-	case ignored(r), c.readings.note(r):
-	case c.traffic.add(r):
-	default:
-		c.keep(r)
 	}
 }
 
@@ -83,6 +90,7 @@ func (c *Correlator) Add(r *culprit.Record) {
 func (c *Correlator) SetOpen(source string, records []*culprit.Record) {
 	var events []*culprit.Event
 	for _, r := range records {
+		c.see(r)
 		if !ignored(r) && !isRequest(r.Kind) && len(events) < maxOpen {
 			events = append(events, culprit.NewEvent(r))
 		}
@@ -161,6 +169,9 @@ func (c *Correlator) Report(now time.Time) *culprit.Report {
 	a.exam.sort(events)
 	a.exam.placeRestarts(c.readings, c.newest)
 	for _, s := range c.cover {
+		if s.system {
+			a.coverage.systemSpans = append(a.coverage.systemSpans, span{s.first, s.last})
+		}
 		switch {
 		case s.kernel && !s.others: // a log of the kernel alone is complete up to when it was copied
 			a.coverage.kernelSpans = append(a.coverage.kernelSpans, span{s.first, c.newest})

@@ -155,7 +155,7 @@ func (c *analysis) find(o *outage) *finding {
 	cands := c.services.serving(addrs)
 	byConfig := len(cands) > 0
 	if len(cands) == 0 {
-		cands = c.services.byNearExit(o)
+		cands = c.services.byNearExit(o, len(addrs) > 0)
 	}
 	for _, v := range cands {
 		for _, d := range v.downtimes(o.lane, len(addrs) <= 1) {
@@ -242,19 +242,23 @@ func (c *analysis) addresses(l *lane) []string {
 }
 
 // byNearExit returns the services whose end fits the first failures, where
-// neither configuration nor their words tell who serves: only one may.
-func (s *services) byNearExit(o *outage) []*service {
+// neither configuration nor their words tell who serves: only one may. known says
+// whether the address is known that failed.
+func (s *services) byNearExit(o *outage, known bool) []*service {
 	var out []*service
 	b := o.counts.ByPhase
 	if b.Refused+b.Reset+b.ClosedEarly+b.NoLive+b.Socket == 0 && o.counts.Status["502"] == 0 {
 		return nil
 	}
 	for _, v := range s.list {
-		if managerUnit(v.name) || v.otherProgram() {
-			continue
+		if managerUnit(v.name) && v.ended(o.start) && !s.seenUnder(v.name) {
+			return nil // what ran under it may be meant, and its log was not read
+		}
+		if managerUnit(v.name) || v.otherProgram() || known && len(v.listens) > 0 {
+			continue // it is known where that one listens
 		}
 		for _, r := range v.runs {
-			if r.exit != nil && within(r.end(), o.start, 5*time.Second, 5*time.Second) && (v.isApp() || r.lasting()) {
+			if r.endedBy(o.start) && (v.isApp() || r.lasting()) {
 				out = append(out, v)
 				break
 			}
@@ -264,6 +268,23 @@ func (s *services) byNearExit(o *outage) []*service {
 		return nil
 	}
 	return out
+}
+
+// seenUnder reports whether the logs tell of programs of the manager in a unit.
+func (s *services) seenUnder(unit string) bool {
+	return slices.ContainsFunc(s.list, func(v *service) bool { return v.under(unit) && len(v.events) > 0 })
+}
+
+// endedBy reports whether a run ended about when something began to fail.
+func (r *run) endedBy(t time.Time) bool {
+	return r.exit != nil && within(r.end(), t, 5*time.Second, 5*time.Second)
+}
+
+func (v *service) ended(t time.Time) bool {
+	return slices.ContainsFunc(v.runs, func(r *run) bool { return r.endedBy(t) }) ||
+		slices.ContainsFunc(v.events, func(e *culprit.Event) bool {
+			return e.Kind == culprit.KindUnitOOMKill && within(e.Time, t, 30*time.Second, 5*time.Second)
+		})
 }
 
 // lasting reports whether a run of a unit that says nothing was that of a

@@ -168,6 +168,39 @@ var managerScenarios = []scenario{
 		l.add("kernel.log", -5000, culprit.Record{Kind: culprit.KindBoot, Process: "kernel", Message: "Linux version 6.1"})
 		l.supervised("shop", "terminated by SIGKILL; not expected", "signal", "SIGKILL")
 	}},
+	{name: "its manager was told to exit and the journal was not read", verdict: "inconclusive", knownTo: "was stopped with all of supervisor", service: "shop", topo: supervisorShop, write: func(l *log) {
+		l.program(-20, culprit.KindSpawned, "shop", 100, "spawned: 'shop' with pid 100")
+		l.add("supervisord.log", 29.9, culprit.Record{Kind: culprit.KindSupervisorSignal, Process: "supervisord", Message: "received SIGTERM indicating exit request", Attrs: attrs("signal", "SIGTERM", "meaning", "exit request")})
+		l.program(30, culprit.KindStopped, "shop", 0, "stopped: shop (terminated by SIGTERM)", "signal", "SIGTERM")
+		l.program(32, culprit.KindSpawned, "shop", 101, "spawned: 'shop' with pid 101")
+		l.outage(30, 36)
+	}},
+	{name: "restarted, and nothing but its manager's log was read", verdict: "restart_unexplained", service: "shop", tier: culprit.TierLikely, topo: supervisorShop, write: func(l *log) {
+		l.stops(60.7)
+		l.outage(60.7, 66)
+	}},
+	{name: "the machine goes down later and the service was back before", verdict: "restart_unexplained", service: "shop", tier: culprit.TierProven, write: func(l *log) {
+		l.boot()
+		l.serve(-50, 100)
+		l.restarted(30)
+		l.outage(30, 35)
+		l.add("journal", 54, culprit.Record{Kind: culprit.KindHostShutdown, Process: "systemd-logind", Message: "The system will power off now!"})
+	}},
+	{name: "another unit ended, whose address is known", verdict: "inconclusive", write: func(l *log) {
+		l.boot()
+		l.systemd(-50, culprit.KindStarted, "blog", "Started blog.service.")
+		l.app(-49, culprit.KindAppStarted, "blog", 70, "listening on http://127.0.0.1:3001", "address", "127.0.0.1", "port", 3001)
+		l.systemd(30, culprit.KindMainExited, "blog", "Main process exited, code=killed, status=9/KILL", "exit_code_kind", "killed", "status", 9)
+		l.systemd(31, culprit.KindStarted, "blog", "Started blog.service.")
+		l.outage(30, 36)
+	}},
+	{name: "the only unit that ended, and it says nothing", verdict: "killed", service: "shop", tier: culprit.TierLikely, write: func(l *log) {
+		l.boot()
+		l.systemd(-50, culprit.KindStarted, "shop", "Started shop.service.")
+		l.systemd(30, culprit.KindMainExited, "shop", "Main process exited, code=killed, status=9/KILL", "exit_code_kind", "killed", "status", 9)
+		l.systemd(31, culprit.KindStarted, "shop", "Started shop.service.")
+		l.outage(30, 36)
+	}},
 	{name: "a start that failed and lives on", verdict: "module_not_found", trigger: "restart_unexplained", service: "shop", keeps: "still_broken", tier: culprit.TierLikely,
 		topo: culprit.Topology{Services: []culprit.Service{{Name: "shop", Manager: "pm2", Listen: onPort3000}}},
 		write: func(l *log) {
@@ -221,6 +254,7 @@ var managerScenarios = []scenario{
 		l.add("memmon.err.log", untimed, culprit.Record{Kind: culprit.KindMemoryRestart, Process: "shop", Message: "Restarting shop:shop", Attrs: attrs("program", "shop")})
 	}},
 	{name: "a listener's restart was long ago", verdict: "restart_unexplained", service: "shop", tier: culprit.TierProven, topo: supervisorShop, write: func(l *log) {
+		l.boot()
 		l.stops(60.7)
 		l.readings(10, 4000)
 		l.outage(60.7, 66)
@@ -274,6 +308,23 @@ func TestAMonitorIsNotTakenForTheFailure(t *testing.T) {
 	}
 	for _, n := range rep.Notices {
 		t.Errorf("notice %s: %s", n.Kind, n.Text)
+	}
+}
+
+func TestOneLogOfManyHosts(t *testing.T) {
+	// The format names neither host nor upstream: what else the log holds shows that
+	// it went on while nothing failed.
+	s := scenario{write: func(l *log) {
+		for i := range 200 {
+			status := 200
+			if i >= 30 && i < 36 || i >= 90 && i < 96 {
+				status = 502
+			}
+			l.add("access.log", float64(i), culprit.Record{Kind: culprit.KindHTTPRequest, Attrs: attrs("client", "192.0.2.1", "method", "GET", "path", fmt.Sprintf("/%d", i), "status", status)})
+		}
+	}}
+	if n := len(analyse(&s, nil).Incidents); n != 2 {
+		t.Errorf("%d incidents, want 2", n)
 	}
 }
 

@@ -16,7 +16,7 @@ func (c *analysis) tier(f *finding) culprit.Tier {
 	switch {
 	case f.run == nil && f.verdict == culprit.VerdictRemoteUpstream:
 		return culprit.TierLikely
-	case byAddress && identity && !systemdOnly(f):
+	case byAddress && identity && !f.words.partial && !systemdOnly(f):
 		return culprit.TierProven
 	}
 	return culprit.TierLikely
