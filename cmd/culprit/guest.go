@@ -79,7 +79,7 @@ func notify(state string) {
 	if socket == "" {
 		return
 	}
-	c, err := net.Dial("unixgram", socket)
+	c, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: socket, Net: "unixgram"})
 	if err != nil {
 		return
 	}

@@ -39,7 +39,7 @@ func (m *machine) load() {
 	topo, gaps := m.read()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.topo, m.gaps, m.sum = topo, gaps, fingerprint(&topo)
+	m.topo, m.gaps, m.sum = topo, gaps, m.fingerprint(&topo)
 }
 
 // read reads the topology.
@@ -74,12 +74,12 @@ func (m *machine) watch(ctx context.Context, log *slog.Logger, after func(time.D
 		m.mu.Lock()
 		was, sum := m.topo, m.sum
 		m.mu.Unlock()
-		if fingerprint(&was) == sum && n%rereadEvery != 0 {
+		if m.fingerprint(&was) == sum && n%rereadEvery != 0 {
 			continue
 		}
 		topo, gaps := m.read()
 		m.mu.Lock()
-		m.topo, m.gaps, m.sum = topo, gaps, fingerprint(&topo)
+		m.topo, m.gaps, m.sum = topo, gaps, m.fingerprint(&topo)
 		m.mu.Unlock()
 		was.Listeners, topo.Listeners = nil, nil
 		if reflect.DeepEqual(was, topo) {
@@ -95,7 +95,7 @@ func (m *machine) watch(ctx context.Context, log *slog.Logger, after func(time.D
 
 // fingerprint sums up the files that a topology was read from and their folders,
 // by size and time.
-func fingerprint(t *culprit.Topology) uint64 {
+func (m *machine) fingerprint(t *culprit.Topology) uint64 {
 	paths := map[string]bool{}
 	add := func(p string) {
 		if p != "" {
@@ -122,10 +122,7 @@ func fingerprint(t *culprit.Topology) uint64 {
 			}
 		}
 	}) {
-		if !filepath.IsAbs(p) {
-			p = "/" + p
-		}
-		if fi, err := os.Stat(p); err == nil {
+		if fi, err := os.Stat(filepath.Join("/", m.cfg.Topology, p)); err == nil {
 			fmt.Fprintf(h, "%s %d %d\n", p, fi.Size(), fi.ModTime().UnixNano())
 		}
 	}

@@ -6,10 +6,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 
 	"culprit"
 	"culprit/internal/terminal"
@@ -57,6 +59,44 @@ func run(args []string) int {
 	}
 	fmt.Fprintln(os.Stderr, "culprit: "+terminal.EscapeLine(sentence(err)))
 	return exitFailed
+}
+
+// stopTime is how long a stop may take.
+const stopTime = 5 * time.Second
+
+// abort ends the process at once when a second signal comes, or when a stop takes
+// too long: whatever was committed is safe, the rest is read again. The returned
+// function calls it off.
+func abort(ctx context.Context, log *slog.Logger) (done func()) {
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	over := make(chan struct{})
+	go func() {
+		select {
+		case <-ctx.Done():
+		case <-over:
+			return
+		}
+		late := time.After(stopTime)
+		for first := true; ; first = false {
+			select {
+			case <-signals:
+				if first {
+					continue // the one that ended ctx
+				}
+				log.Warn("stopped at once")
+			case <-late:
+				log.Warn("stopped in the middle: it took too long")
+			case <-over:
+				return
+			}
+			os.Exit(exitFailed)
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(over)
+	}
 }
 
 // sentence turns an error into what a user reads: what failed, then what to do

@@ -180,7 +180,7 @@ func replaceFile(path string, b []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(t.Name())
+	defer func() { _ = os.Remove(t.Name()) }() // gone if it was renamed
 	_, err = t.Write(b)
 	if err := errors.Join(err, t.Close()); err != nil {
 		return err

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -83,44 +81,6 @@ func serve(ctx context.Context, cfg *config.Config) error {
 	err = s.run(ctx)
 	log.Info("stopped")
 	return err
-}
-
-// stopTime is how long a stop may take.
-const stopTime = 5 * time.Second
-
-// abort ends the process at once when a second signal comes, or when a stop takes
-// too long: whatever was committed is safe, the rest is read again. The returned
-// function calls it off.
-func abort(ctx context.Context, log *slog.Logger) (done func()) {
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	over := make(chan struct{})
-	go func() {
-		select {
-		case <-ctx.Done():
-		case <-over:
-			return
-		}
-		late := time.After(stopTime)
-		for first := true; ; first = false {
-			select {
-			case <-signals:
-				if first {
-					continue // the one that ended ctx
-				}
-				log.Warn("stopped at once")
-			case <-late:
-				log.Warn("stopped in the middle: it took too long")
-			case <-over:
-				return
-			}
-			os.Exit(exitFailed)
-		}
-	}()
-	return func() {
-		signal.Stop(signals)
-		close(over)
-	}
 }
 
 // A service is all parts of `culprit serve`.

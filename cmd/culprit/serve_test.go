@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nxadm/tail/watch"
-
 	"culprit"
 	"culprit/examples"
 	"culprit/ingest"
@@ -22,8 +20,6 @@ import (
 	"culprit/internal/query"
 	"culprit/internal/store"
 )
-
-func init() { watch.POLL_DURATION = 10 * time.Millisecond }
 
 // patience bounds every wait; nothing waits that long unless it is broken.
 const patience = 30 * time.Second
