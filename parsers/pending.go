@@ -69,8 +69,25 @@ func (s *Stream) wait(p *pending, k key, r *rule) {
 	}
 	p.key = key{kept(k.host, p.env.Host), kept(k.process, p.env.Process), k.pid, kept(k.prefix, p.env.Prefix)}
 	p.rule, p.open = r, true
-	s.open[p.key] = p
+	if p.key == (key{}) {
+		s.bare = p
+	} else {
+		s.open[p.key] = p
+	}
 	s.touch(p)
+}
+
+// openAt returns the open record of a program, nil if there is none.
+func (s *Stream) openAt(k key) *pending {
+	switch {
+	case s.young == nil:
+		return nil
+	case s.young.key == k: // nearly always
+		return s.young
+	case k == (key{}):
+		return s.bare
+	}
+	return s.open[k]
 }
 
 // touch makes p the youngest of the open records.
@@ -214,7 +231,11 @@ func (s *Stream) complete(p *pending) {
 	if p.brief {
 		return // only s.above knows it
 	}
-	delete(s.open, p.key)
+	if s.bare == p {
+		s.bare = nil
+	} else {
+		delete(s.open, p.key)
+	}
 	s.unlink(p)
 }
 

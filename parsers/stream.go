@@ -75,6 +75,7 @@ type Stream struct {
 	done  int        // how many at the head of the queue are complete
 	reach int        // the last line of those
 	open  map[key]*pending
+	bare  *pending // the open record of lines whose program is not named
 	old   *pending // open records by when they last grew
 	young *pending
 	free  []*pending
@@ -156,7 +157,7 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 		*e = *l.Entry
 		e.Attrs, e.buf = append(attrs, l.Entry.Attrs...), buf
 		e.Body = line
-	} else if isFrame(text(line)) {
+	} else if e.frame = isFrame(text(line)); e.frame {
 		e.Body = line
 	} else if f = s.quick(line, e); f == nil {
 		s.peel(line, e)
@@ -180,9 +181,9 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 		}
 	}
 
-	if len(s.open) > 0 {
+	if s.young != nil {
 		s.expire()
-		if p := s.open[k]; p != nil {
+		if p := s.openAt(k); p != nil {
 			if p.partial {
 				s.piece(p, &l, e, emit)
 				return
@@ -236,7 +237,7 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 	r := s.head(e, f)
 	brief := false
 	if r == nil && (f == nil || !f.sticky) {
-		if brief = e.indented && s.open[k] == nil; !brief {
+		if brief = e.indented && s.openAt(k) == nil; !brief {
 			s.place(&l, e, e.Body, f, emit)
 			return
 		}
@@ -338,7 +339,7 @@ func (s *Stream) layer(line []byte, e *Envelope) bool {
 
 // inner takes the program's own envelope off the body of e.
 func (s *Stream) inner(e *Envelope) *format {
-	if len(e.Body) == 0 || isFrame(text(e.Body)) {
+	if len(e.Body) == 0 || e.frame || e.Format != "" && isFrame(text(e.Body)) {
 		return nil // no envelope looks like a call of a stack
 	}
 	outer, stamp, bare := e.Time, e.TimeText, e.Format == ""
