@@ -17,7 +17,7 @@ func parseDocker(c *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 		return false
 	}
 	n := len(r.Attrs)
-	ok := false
+	var ok bool
 	switch {
 	case s[0] == '{':
 		ok = dockerEventJSON(s, r) || dockerState(c, s, r)
@@ -50,8 +50,8 @@ func composeExit(e *Envelope, s string, r *culprit.Record) bool {
 	name = strings.TrimPrefix(name, "\x1b[K")
 	if i := strings.LastIndexByte(name, ']'); i == 1 && name[0] == '[' {
 		name = name[2:]
-	} else if strings.HasPrefix(name, "[K") { // the escape byte was lost
-		name = name[2:]
+	} else {
+		name = strings.TrimPrefix(name, "[K") // the escape byte was lost
 	}
 	code, after, ok := number(rest)
 	if !ok || name == "" || strings.ContainsAny(name, " \t[]:") || after != "" && after != " (restarting)" {

@@ -2,6 +2,7 @@ package parsers
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -90,7 +91,7 @@ func (r *JournalDumpReader) Next(j *JournalEntry) error {
 			j.Mark |= culprit.MarkTruncated
 		}
 		if err != nil && line == nil {
-			if err == io.EOF && r.fresh {
+			if errors.Is(err, io.EOF) && r.fresh {
 				r.finish(j)
 				return nil
 			}
@@ -212,7 +213,7 @@ func (r *JournalDumpReader) pretty() error {
 	r.buf = append(r.buf[:0], '{')
 	for {
 		line, whole, err := r.lines.line()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		if err != nil {

@@ -3,6 +3,7 @@ package parsers
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 
@@ -37,7 +38,7 @@ func (r *ExportReader) Next(j *JournalEntry) error {
 	for {
 		line, whole, err := r.line()
 		if err != nil {
-			if err == io.EOF && j.fields > 0 {
+			if errors.Is(err, io.EOF) && j.fields > 0 {
 				j.Mark |= culprit.MarkUnterminated
 				r.finish(j)
 				return nil
@@ -71,7 +72,7 @@ func (r *ExportReader) Next(j *JournalEntry) error {
 				}
 			}
 		}
-		if err == io.EOF || err == io.ErrUnexpectedEOF {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			j.Mark |= culprit.MarkUnterminated
 			r.finish(j)
 			return nil
@@ -105,7 +106,7 @@ func (r *ExportReader) line() (line []byte, whole bool, err error) {
 			return line, false, nil
 		}
 		if err := r.fill(); err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				r.pos = r.end
 			}
 			return nil, false, err
@@ -133,7 +134,7 @@ func (r *ExportReader) fill() error {
 		n, err := r.in.Read(r.buf[r.end:])
 		r.end += n
 		if err != nil {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				err = fmt.Errorf("read journal: %w", err)
 			}
 			r.err = err
@@ -169,7 +170,7 @@ func (r *ExportReader) skipLine() (n int64, err error) {
 func (r *ExportReader) need(n int) error {
 	for r.end-r.pos < n {
 		if err := r.fill(); err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				r.pos = r.end
 			}
 			return err

@@ -33,7 +33,7 @@ func readEntries(next func(*parsers.JournalEntry) error) (out []string, err erro
 	var j parsers.JournalEntry
 	for {
 		if err := next(&j); err != nil {
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				return out, nil
 			}
 			return out, err
@@ -311,7 +311,7 @@ func FuzzExportReader(f *testing.F) {
 		var j parsers.JournalEntry
 		for n := 1; ; n++ {
 			if err := r.Next(&j); err != nil {
-				if err != io.EOF && !errors.Is(err, culprit.ErrCorrupt) {
+				if !errors.Is(err, io.EOF) && !errors.Is(err, culprit.ErrCorrupt) {
 					t.Fatal(err)
 				}
 				break

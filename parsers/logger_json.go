@@ -10,7 +10,6 @@ import (
 
 // A jsonLog is an entry that a logger wrote as one JSON object.
 type jsonLog struct {
-	logger   string
 	severity culprit.Severity
 	number   bool // the level is a number
 	time     string

@@ -60,10 +60,7 @@ func (x *nodeFailure) read(e *Envelope, s string) bool {
 	readTrace(&x.trace, s)
 	x.plainHead()
 	if !x.headed && x.frames == 0 && !x.excerpt && x.summary == "" {
-		if !x.readLine(e, firstLine(s), logged) {
-			return false
-		}
-		return true
+		return x.readLine(e, firstLine(s), logged)
 	}
 	if x.typ == "Trace" && !x.excerpt {
 		return false // console.trace

@@ -37,7 +37,7 @@ func braceState(line string, phase int) int {
 // nothing special there.
 func braceNext(indent int, rest string, state *int) (st step, known bool) {
 	phase := *state & phaseMask
-	props := ""
+	var props string
 	if strings.HasPrefix(rest, "at ") {
 		if _, ok := frameLine(indent, rest); ok {
 			if phase == phaseBlock {

@@ -157,18 +157,6 @@ func parseNPM(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	return true
 }
 
-// addOnce adds an attribute that is not there yet; a number as such.
-func addOnce(r *culprit.Record, key, v string) {
-	if _, ok := r.Attrs.Lookup(key); ok {
-		return
-	}
-	if n, err := strconv.Atoi(v); err == nil {
-		r.Attrs.AddInt(key, int64(n))
-		return
-	}
-	r.Attrs.Add(key, v)
-}
-
 // npmStatus reads the exit status of a script out of a sentence.
 func npmStatus(r *culprit.Record, s string) {
 	for _, w := range [...]string{"exit code ", "status: ", "signal "} {

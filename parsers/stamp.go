@@ -511,7 +511,7 @@ func (c *clock) monthFirst(b []byte) stamp {
 		}
 		if y == 0 {
 			// "Jan  2 15:04:05 UTC" would be a host's name in syslog.
-			s.zoned, k = false, 0
+			s.zoned = false
 		}
 	} else {
 		s.n += k
