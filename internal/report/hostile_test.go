@@ -119,9 +119,18 @@ func TestTextOfHostileLines(t *testing.T) {
 	}
 }
 
+// megabyte is the size of a long line; under -short, with the race detector, a
+// sixteenth of it.
+func megabyte() int {
+	if testing.Short() {
+		return 1 << 16
+	}
+	return 1 << 20
+}
+
 func TestTextOfMegabyteLine(t *testing.T) {
 	for _, unit := range []string{"x ", "\x1b", "\u0301", "upstream timed out (110: ", "a\n"} {
-		line := strings.Repeat(unit, (1<<20)/len(unit))
+		line := strings.Repeat(unit, megabyte()/len(unit))
 		for _, cols := range []int{0, 80} {
 			start := time.Now()
 			got := text(t, poison(t, "oom_kill", line), samples[0].options(t, terminal.Screen{Width: cols}))

@@ -81,7 +81,7 @@ func checkHTML(t *testing.T, page string) (words string) {
 	for {
 		switch z.Next() {
 		case html.ErrorToken:
-			if z.Err() != io.EOF {
+			if !errors.Is(z.Err(), io.EOF) {
 				t.Fatal(z.Err())
 			}
 			return b.String()
@@ -282,7 +282,7 @@ func TestPostmortemRedacts(t *testing.T) {
 
 func TestPostmortemOfMegabyteLine(t *testing.T) {
 	check := func(f form, unit string, o report.Options) {
-		rep := poison(t, "oom_kill", strings.Repeat(unit, (1<<20)/len(unit)))
+		rep := poison(t, "oom_kill", strings.Repeat(unit, megabyte()/len(unit)))
 		start := time.Now()
 		got := render(t, f, rep, rep.Incidents[0], o)
 		if len(got) > 64<<20 {
