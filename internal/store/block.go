@@ -17,7 +17,6 @@ import (
 // decode.
 type block struct {
 	source, format string
-	firstSeq       int64
 
 	rows      []row
 	templates []template

@@ -146,7 +146,7 @@ func (t *transaction) prepared(query string) (*sql.Stmt, error) {
 			if _, ok := t.s.stmts[query]; ok {
 				return
 			}
-			if again, err := t.s.writes.PrepareContext(context.WithoutCancel(t.ctx), query); err == nil {
+			if again, err := t.s.writes.PrepareContext(context.WithoutCancel(t.ctx), query); err == nil { //nolint:sqlclosecheck // kept until the store is closed
 				t.s.stmts[query] = again
 			}
 		})
@@ -156,7 +156,7 @@ func (t *transaction) prepared(query string) (*sql.Stmt, error) {
 }
 
 func (t *transaction) exec(query string, args ...any) (sql.Result, error) {
-	stmt, err := t.prepared(query)
+	stmt, err := t.prepared(query) //nolint:sqlclosecheck // ends with the transaction
 	if err != nil {
 		return nil, err
 	}

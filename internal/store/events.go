@@ -356,7 +356,7 @@ func (t *transaction) shapeOf(g *pendingEvent) (int64, error) {
 	if id, ok := t.shapes[hash]; ok {
 		return id, nil
 	}
-	stmt, err := t.prepared("SELECT id FROM event_shapes WHERE hash = ?")
+	stmt, err := t.prepared("SELECT id FROM event_shapes WHERE hash = ?") //nolint:sqlclosecheck // ends with the transaction
 	if err != nil {
 		return 0, err
 	}
@@ -389,6 +389,7 @@ type twinPlace struct {
 // mergeTwin adds g to the event of the same entry in another source, the nearest
 // in time that has no place in this one, and returns its id; 0 if there is none.
 func (t *transaction) mergeTwin(source int64, name string, g *pendingEvent) (int64, error) {
+	//nolint:sqlclosecheck // ends with the transaction
 	stmt, err := t.prepared(`SELECT r.time, r.id, r.source, r.count, r.places FROM event_twins w JOIN event_rows r ON r.time = w.time AND r.id = w.id
 		WHERE w.twin = ? AND w.time BETWEEN ? AND ?`)
 	if err != nil {

@@ -287,8 +287,8 @@ func TestOpenErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer db.Close()
-		if _, err := db.Exec(statement); err != nil {
+		_, err = db.Exec(statement)
+		if err := errors.Join(err, db.Close()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -25,7 +25,7 @@ func WithoutColours(s string) string {
 // sgrLen returns the length of the colour sequence that s begins with, 0 if it
 // begins with none.
 func sgrLen(s string) int {
-	n := 0
+	var n int
 	switch {
 	case strings.HasPrefix(s, "\x1b["):
 		n = 2

@@ -89,7 +89,8 @@ func ExpandTabs(s string) string {
 	var b strings.Builder
 	b.Grow(len(s) + 32)
 	col := 0
-	for part, more := "", true; more; {
+	var part string
+	for more := true; more; {
 		part, s, more = strings.Cut(s, "\t")
 		b.WriteString(part)
 		col += Width(part)

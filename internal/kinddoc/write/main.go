@@ -3,22 +3,27 @@
 package main
 
 import (
-	"log"
+	"fmt"
 	"os"
 
 	"culprit/internal/kinddoc"
 )
 
 func main() {
+	if err := write(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func write() error {
 	source, err := os.ReadFile("../../kind.go")
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	doc, err := kinddoc.Markdown(source, os.DirFS("../../parsers/testdata"))
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
-	if err := os.WriteFile("../../docs/formats.md", doc, 0o644); err != nil {
-		log.Fatal(err)
-	}
+	return os.WriteFile("../../docs/formats.md", doc, 0o644)
 }
