@@ -246,7 +246,8 @@ func (s *Server) serve(ctx context.Context, listeners ...net.Listener) error {
 // listenUnix opens a unix socket that only this user and its group may use. A
 // socket that a dead process left is removed; one that answers is not.
 func listenUnix(path string) (net.Listener, error) {
-	if c, err := net.DialTimeout("unix", path, time.Second); err == nil {
+	d := net.Dialer{Timeout: time.Second}
+	if c, err := d.DialContext(context.Background(), "unix", path); err == nil {
 		_ = c.Close()
 		return nil, fmt.Errorf("listen on %s: %w", path, culprit.ErrLocked)
 	}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -166,7 +167,7 @@ func TestToken(t *testing.T) {
 		t.Errorf("token in the address must not count: %d", w.Code)
 	}
 	sign := func(tok string) *httptest.ResponseRecorder {
-		r := httptest.NewRequest("POST", "http://127.0.0.1:8502/api/session", strings.NewReader(fmt.Sprintf(`{"token":%q}`, tok)))
+		r := httptest.NewRequest(http.MethodPost, "http://127.0.0.1:8502/api/session", strings.NewReader(fmt.Sprintf(`{"token":%q}`, tok)))
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, r)
@@ -373,7 +374,7 @@ func events(t *testing.T, base, path string, f func(event, data string) bool) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "text/event-stream" {
+	if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream" {
 		t.Fatalf("GET %s: %s", path, res.Status)
 	}
 	event := "message"
@@ -459,6 +460,34 @@ func TestTail(t *testing.T) {
 	waitFor(t, func() bool { return a.Followers() == 0 })
 }
 
+// TestTailIsBounded: one client too many is told so before its stream begins.
+func TestTailIsBounded(t *testing.T) {
+	a, err := webtest.New(webtest.Quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := web.New(webtest.Config(a))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	defer clients.Wait()
+	defer cancel()
+	const most = 64
+	for range most {
+		clients.Go(func() {
+			r := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:8502/api/tail", nil)
+			s.Handler().ServeHTTP(httptest.NewRecorder(), r)
+		})
+	}
+	waitFor(t, func() bool { return a.Followers() == most })
+	w := get(t, s.Handler(), "/api/tail")
+	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+		t.Errorf("one client too many: %d %s", w.Code, w.Body)
+	}
+}
+
 // TestTailTellsWhatItSkipped: a client whose queue is full does not hold up the
 // store, and is told how much it missed.
 func TestTailTellsWhatItSkipped(t *testing.T) {
@@ -504,12 +533,15 @@ func TestTailTellsWhatItSkipped(t *testing.T) {
 // waitFor polls with a deadline.
 func waitFor(t *testing.T, ok func() bool) {
 	t.Helper()
-	end := time.Now().Add(5 * time.Second)
+	late := time.After(5 * time.Second)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
 	for !ok() {
-		if time.Now().After(end) {
+		select {
+		case <-tick.C:
+		case <-late:
 			t.Fatal("did not happen within 5 s")
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 
@@ -539,11 +571,11 @@ func TestRun(t *testing.T) {
 			return false
 		}
 		res.Body.Close()
-		return res.StatusCode == 200
+		return res.StatusCode == http.StatusOK
 	})
 	// Over the socket neither name nor token is asked for: its mode says who may.
 	res, err := client.Get("http://culprit/api/incidents")
-	if err != nil || res.StatusCode != 200 {
+	if err != nil || res.StatusCode != http.StatusOK {
 		t.Fatalf("over the socket: %v %v", res, err)
 	}
 	res.Body.Close()

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -124,8 +125,17 @@ func (s *Server) checkTail(c huma.Context, next func(huma.Context)) {
 		err = errBusy
 	}
 	if err != nil {
-		st := s.problem(err).(huma.StatusError)
-		_ = huma.WriteErr(s.api, c, st.GetStatus(), st.Error())
+		err = s.problem(err)
+		status := http.StatusInternalServerError
+		if st, ok := errors.AsType[huma.StatusError](err); ok {
+			status = st.GetStatus()
+		}
+		if h, ok := errors.AsType[huma.HeadersError](err); ok {
+			for k, v := range h.GetHeaders() {
+				c.SetHeader(k, v[0])
+			}
+		}
+		_ = huma.WriteErr(s.api, c, status, err.Error())
 		return
 	}
 	next(c)

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"log"
 	"net"
 	"net/http"
 	"os"
@@ -22,6 +21,13 @@ import (
 )
 
 func main() {
+	if err := serve(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func serve() error {
 	addr := flag.String("addr", "127.0.0.1:8599", "where to listen")
 	at := flag.String("at", "outage", "quiet, outage or begin: where the clock stands")
 	empty := flag.Bool("empty", false, "with nothing in it")
@@ -30,7 +36,7 @@ func main() {
 	now := map[string]time.Time{"quiet": webtest.Quiet, "outage": webtest.Outage, "begin": webtest.Begin}[*at]
 	a, err := webtest.New(now)
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	if *empty {
 		a.Clear()
@@ -39,14 +45,14 @@ func main() {
 	cfg.Addr, cfg.TokenFile, cfg.Ping = *addr, *token, 2*time.Second
 	s, err := web.New(cfg)
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/", s.Handler())
 	mux.Handle("/control/", control(a, s))
 	l, err := net.Listen("tcp", *addr)
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	fmt.Printf("http://%s/\n", l.Addr())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -57,8 +63,9 @@ func main() {
 		_ = srv.Close()
 	}()
 	if err := srv.Serve(l); err != nil && ctx.Err() == nil {
-		log.Fatal(err)
+		return err
 	}
+	return nil
 }
 
 // control answers what only the tests may ask.
