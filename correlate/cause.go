@@ -98,6 +98,10 @@ func (x *exam) sort(events []*culprit.Event) {
 			if strings.Contains(e.Attrs.Get("meaning"), "exit") || strings.Contains(e.Attrs.Get("meaning"), "restart") {
 				x.told = append(x.told, e)
 			}
+		case culprit.KindWaiting:
+			if strings.HasSuffix(e.Message, " to die") { // to stop is an order, to die is supervisord's own end
+				x.told = append(x.told, e)
+			}
 		case culprit.KindBoot, culprit.KindHostShutdown, culprit.KindHostStarted, culprit.KindTimeJump, culprit.KindLockup:
 			x.host = append(x.host, e)
 		}

@@ -103,7 +103,7 @@ var causeOrderedStop = cause{culprit.VerdictRestartUnexplained, func(x *exam, r 
 // told to exit itself.
 func (x *exam) managerTold(r *run) *culprit.Event {
 	for _, e := range x.told {
-		if strings.HasPrefix(e.Process, r.service.manager) && within(e.Time, r.order.Time, time.Minute, orderAfter) {
+		if (e.Kind == culprit.KindWaiting && r.service.manager == "supervisor" || strings.HasPrefix(e.Process, r.service.manager)) && within(e.Time, r.order.Time, time.Minute, orderAfter) {
 			return e
 		}
 	}

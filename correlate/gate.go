@@ -336,7 +336,7 @@ func (c *analysis) fromExit(f *finding, byConfig bool) {
 	switch {
 	case last.gaveUp != nil:
 		f.keeps = "gave_up"
-	case slices.ContainsFunc(d.ended[1:], func(r *run) bool { return r.words != nil }):
+	case len(d.ended) > 1 && f.run != first && fails(f.words):
 		f.keeps = "still_broken"
 	case last.order != nil && last.restart == nil && (d.back == nil || d.back.start != nil && d.back.start.Time.Sub(last.mark()) > 5*time.Second):
 		f.keeps = "not_started"
@@ -354,6 +354,15 @@ func (c *analysis) fromExit(f *finding, byConfig bool) {
 			c.exam.explain(r)
 		}
 	}
+}
+
+// fails reports whether the end of a start means that the next one will end so too.
+func fails(w *lastWords) bool {
+	switch base(w.verdict) {
+	case culprit.VerdictPlannedRestart, culprit.VerdictRestartUnexplained, culprit.VerdictHostReboot:
+		return false
+	}
+	return w.open() == ""
 }
 
 // majority returns the run whose last words kept a service down longest.

@@ -140,23 +140,34 @@ func Load(dir string) ([]*Capture, error) {
 	return out, nil
 }
 
-// Views returns the views of which every part is there.
+// Views returns the views of which every part is there. A capture of a machine
+// whose system logs were not to be had has one: its files.
 func (c *Capture) Views() []View {
 	var out []View
 	for _, v := range views {
-		var w View
-		w.Name = v.name
-		for _, p := range v.parts {
-			path := filepath.Join(c.Dir, "logs", p)
-			if _, err := os.Stat(path); err == nil {
-				w.Paths = append(w.Paths, path)
-			}
-		}
+		w := c.view(v.name, v.parts)
 		if len(w.Paths) >= len(v.parts)-1 && has(w.Paths, v.parts[2]) {
 			out = append(out, w)
 		}
 	}
+	if out == nil {
+		if w := c.view("files", []string{"nginx", "apps", "config"}); w.Paths != nil {
+			out = append(out, w)
+		}
+	}
 	return out
+}
+
+// view returns the parts of a view that are there.
+func (c *Capture) view(name string, parts []string) View {
+	w := View{Name: name}
+	for _, p := range parts {
+		path := filepath.Join(c.Dir, "logs", p)
+		if _, err := os.Stat(path); err == nil {
+			w.Paths = append(w.Paths, path)
+		}
+	}
+	return w
 }
 
 func has(paths []string, part string) bool {
