@@ -65,6 +65,9 @@ func (c *analysis) changeBefore(f *finding) *culprit.Event {
 		if startup && f.service.startedWell(ch.Time, at) {
 			continue
 		}
+		if base(f.verdict) == culprit.VerdictRestartUnexplained && f.service.carriedOut(ch, at) {
+			continue // what it ordered was done: this is another order
+		}
 		if best == nil || ch.Time.After(best.Time) {
 			best = ch
 		}

@@ -41,7 +41,10 @@ func (c *analysis) ruledOut(f *finding) []culprit.RuledOut {
 				who = u
 			}
 			reason := "the kernel killed " + e.Attrs.Get("comm") + " of another cgroup; nothing shows that " + subject(f) + " needs it"
-			if !global(e) {
+			switch {
+			case f.service != nil && f.service.runOf(int(e.Attrs.GetInt("victim_pid"))) != nil && e.Time.Before(from):
+				reason = "that was " + subject(f) + " itself, " + ago(from.Sub(e.Time)) + " before; it was started again since"
+			case !global(e):
 				reason += "; its limit is its own"
 			}
 			add("oom_kill", who, reason)

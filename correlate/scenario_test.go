@@ -195,7 +195,7 @@ var scenarios = []scenario{
 		l.outage(30, 42)
 		l.serve(40, 101)
 	}},
-	{name: "stopped once more after the deploy that stopped it before", verdict: "restart_unexplained", service: "shop", tier: culprit.TierProven, write: func(l *log) {
+	{name: "stopped once more after the deploy that stopped it before", verdict: "restart_unexplained", root: "restart_unexplained", service: "shop", tier: culprit.TierProven, write: func(l *log) {
 		l.boot()
 		l.serve(-50, 100)
 		l.add("journal", 5, culprit.Record{Kind: culprit.KindDeploy, Process: "deploy", PID: 7, Message: "shop: activating 1.9.0, restarting", Attrs: attrs("service", "shop")})
