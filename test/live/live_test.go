@@ -23,6 +23,8 @@ const (
 	tellWithin = 5 * time.Second  // from the decisive line to the right verdict
 	endWithin  = 30 * time.Second // from the mending to the end of the incident: 20 s without a failure, then a report
 	stopWithin = 5 * time.Second
+
+	memoryPromise = 100 << 20 // bytes that serve takes at most
 )
 
 // A fault takes the application down in one way.
@@ -160,6 +162,9 @@ func TestLive(t *testing.T) {
 	users.stop()
 	t.Run("every line once", func(t *testing.T) { s.stored(t, rotations.count()) })
 	t.Run("stop", func(t *testing.T) {
+		if peak := s.peak(t); peak > memoryPromise {
+			t.Errorf("it took %d MB of memory", peak>>20)
+		}
 		begun := time.Now()
 		if err := s.culprit.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
@@ -260,6 +265,21 @@ func (s *stand) stored(t *testing.T, rotations int) {
 		}
 	}
 	t.Errorf("%d of %d lines of the access log are stored", found, written)
+}
+
+// peak is the most memory that culprit had, in bytes (VmHWM in proc(5)).
+func (s *stand) peak(t *testing.T) int {
+	t.Helper()
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.culprit.cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kib := 0
+	_, line, _ := strings.Cut(string(b), "VmHWM:")
+	if _, err := fmt.Sscan(line, &kib); err != nil {
+		t.Fatalf("read the peak of memory: %v", err)
+	}
+	return kib << 10
 }
 
 // incidents asks the API.
