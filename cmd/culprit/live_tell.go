@@ -116,9 +116,7 @@ func (l *live) report(ctx context.Context) (time.Duration, error) {
 	l.mu.Lock()
 	rep := l.c.Report(now)
 	l.mu.Unlock()
-	for _, inc := range rep.Incidents {
-		inc.Ongoing = inc.Ongoing || now.Sub(inc.End) <= lull
-	}
+	keepOpen(rep.Incidents, now)
 	changes, gone := l.match(rep.Incidents)
 	var put []*culprit.Incident
 	for i := range changes {
@@ -158,6 +156,13 @@ func (l *live) report(ctx context.Context) (time.Duration, error) {
 		}
 	}
 	return again, nil
+}
+
+// keepOpen lets incidents go on until the lull after their last failure is over.
+func keepOpen(list []*culprit.Incident, now time.Time) {
+	for _, inc := range list {
+		inc.Ongoing = inc.Ongoing || now.Sub(inc.End) <= lull
+	}
 }
 
 // match finds out which incidents of a report are those that were told before,

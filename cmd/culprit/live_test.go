@@ -174,3 +174,24 @@ func TestLive_Checkpoints(t *testing.T) {
 		t.Errorf("checkpoints %q, %v", got, err)
 	}
 }
+
+// TestLive_OneAnswerEndsNoOutage: where every second request fails, an incident
+// would end and go on again with every report.
+func TestLive_OneAnswerEndsNoOutage(t *testing.T) {
+	now := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	for _, tc := range []struct {
+		quiet          time.Duration
+		ongoing, still bool
+	}{
+		{quiet: time.Second, ongoing: true, still: true},
+		{quiet: time.Second, still: true},
+		{quiet: 20 * time.Second, still: true},
+		{quiet: 21 * time.Second},
+	} {
+		inc := &culprit.Incident{End: now.Add(-tc.quiet), Ongoing: tc.ongoing}
+		keepOpen([]*culprit.Incident{inc}, now)
+		if inc.Ongoing != tc.still {
+			t.Errorf("%v after the last failure: ongoing %v", tc.quiet, inc.Ongoing)
+		}
+	}
+}
