@@ -192,6 +192,9 @@ func (c *Correlator) Report(now time.Time) *culprit.Report {
 	if c.dropped > 0 {
 		rep.Gaps = append(rep.Gaps, culprit.Gap{Source: "", Reason: plural(c.dropped, "event") + " behind the bound of " + itoa(maxEvents) + " were not looked at", Remedy: "narrow the window with --since and --until"})
 	}
+	if !c.traffic.read() {
+		rep.Notices = append(rep.Notices, a.ends()...)
+	}
 	outages, retried := c.traffic.outages()
 	for _, o := range outages {
 		if o.small {
@@ -266,4 +269,33 @@ func (t *traffic) mutedNotices() []culprit.Notice {
 	}
 	slices.SortFunc(out, func(a, b culprit.Notice) int { return strings.Compare(a.Entity, b.Entity) })
 	return out
+}
+
+// maxEnds bounds the ends of services that are told where no log of nginx was read.
+const maxEnds = 20
+
+// ends tells how applications ended, the newest last: without nginx's logs nobody
+// knows whether requests failed, but this is what someone will look for.
+func (a *analysis) ends() []culprit.Notice {
+	var out []culprit.Notice
+	for _, v := range a.services.list {
+		if managerUnit(v.name) || webServer(v.name) || v.otherProgram() {
+			continue
+		}
+		for _, r := range v.runs {
+			if r.exit == nil || !v.isApp() && !r.lasting() {
+				continue
+			}
+			if a.exam.explain(r); r.words == nil {
+				continue
+			}
+			n := culprit.Notice{Kind: string(r.words.verdict), Entity: v.name, Time: timeOf(r.end()), Text: endSentence(r), Evidence: []culprit.Evidence{}}
+			for i, e := range r.words.evidence[:min(len(r.words.evidence), 3)] {
+				n.Evidence = append(n.Evidence, evidenceOf(e, []string{"decisive", "supports", "supports"}[i]))
+			}
+			out = append(out, n)
+		}
+	}
+	slices.SortStableFunc(out, func(x, y culprit.Notice) int { return x.Time.Compare(*y.Time) })
+	return out[max(0, len(out)-maxEnds):]
 }

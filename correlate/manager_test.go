@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"culprit"
+	"culprit/correlate"
 )
 
 // What process managers, people and the machine do around an exit, as it was
@@ -201,6 +203,21 @@ var managerScenarios = []scenario{
 		l.systemd(31, culprit.KindStarted, "shop", "Started shop.service.")
 		l.outage(30, 36)
 	}},
+	{name: "only the app's own log tells of its exits", verdict: "module_not_found", service: "shop", keeps: "still_broken", write: func(l *log) {
+		app := func(at float64, kind culprit.Kind, message string, kv ...any) {
+			l.add("0f-json.log", at, culprit.Record{Kind: kind, Service: "shop", Message: message, Attrs: attrs(kv...)})
+		}
+		app(-50, culprit.KindAppStarted, "listening on http://127.0.0.1:3000", "address", "127.0.0.1", "port", 3000)
+		for i := range 5 {
+			app(30+3*float64(i), culprit.KindModuleNotFound, "Cannot find module './config'", "module", "./config", "fatal", true)
+		}
+		l.outage(30, 45)
+		app(45, culprit.KindAppStarted, "listening on http://127.0.0.1:3000", "address", "127.0.0.1", "port", 3000)
+	}},
+	{name: "an app's log without times holds an error, and nothing else was read", verdict: "inconclusive", knownTo: "the log of shop holds an error of its start but no time: Cannot find module './config'", service: "shop", write: func(l *log) {
+		l.add("shop.log", untimed, culprit.Record{Kind: culprit.KindModuleNotFound, Service: "shop", Message: "Cannot find module './config'", Attrs: attrs("module", "./config", "fatal", true)})
+		l.outage(30, 45)
+	}},
 	{name: "a start that failed and lives on", verdict: "module_not_found", trigger: "restart_unexplained", service: "shop", keeps: "still_broken", tier: culprit.TierLikely,
 		topo: culprit.Topology{Services: []culprit.Service{{Name: "shop", Manager: "pm2", Listen: onPort3000}}},
 		write: func(l *log) {
@@ -308,6 +325,49 @@ func TestAMonitorIsNotTakenForTheFailure(t *testing.T) {
 	}
 	for _, n := range rep.Notices {
 		t.Errorf("notice %s: %s", n.Kind, n.Text)
+	}
+}
+
+func TestEndsWithoutNginx(t *testing.T) {
+	s := scenario{write: func(l *log) {
+		l.boot()
+		l.serve(-50, 100)
+		l.add("journal", 30.2, oom(100, "shop"))
+		l.systemd(30.4, culprit.KindMainExited, "shop", "Main process exited, code=killed, status=9/KILL", "exit_code_kind", "killed", "status", 9)
+		l.serve(38, 101)
+	}}
+	rep := analyse(&s, nil)
+	if len(rep.Incidents) != 0 || len(rep.Notices) != 1 {
+		t.Fatalf("%d incidents, notices %+v", len(rep.Incidents), rep.Notices)
+	}
+	if n := rep.Notices[0]; n.Kind != "oom_kill" || n.Entity != "shop" || !strings.Contains(n.Text, "The kernel killed") || len(n.Evidence) == 0 {
+		t.Errorf("notice %+v", n)
+	}
+}
+
+func TestServesAgainAtTheEnd(t *testing.T) {
+	s := scenario{write: func(l *log) {
+		l.boot()
+		l.serve(-50, 100)
+		l.systemd(100, culprit.KindStopping, "shop", "Stopping shop.service - Shop...")
+		l.systemd(100.1, culprit.KindDeactivated, "shop", "Deactivated successfully.")
+		for i := range 106 {
+			if i < 100 {
+				l.request(float64(i), i, 200, "127.0.0.1:3000")
+			} else {
+				l.refused(float64(i), i)
+			}
+		}
+		l.serve(105.5, 101)
+	}}
+	l := &log{}
+	s.write(l)
+	c := correlate.New(s.topo)
+	for _, r := range l.records {
+		c.Add(r)
+	}
+	if inc := c.Report(t0.Add(107 * time.Second)).Incidents[0]; inc.Ongoing {
+		t.Errorf("ongoing, although it listens again: %+v", inc.Chain)
 	}
 }
 

@@ -106,6 +106,7 @@ func signalName(n int) string { return signalNames[n] }
 // trace builds the runs of a service from its events.
 func (v *service) trace() {
 	var r *run
+	alone := !slices.ContainsFunc(v.events, managers)
 	begin := func(start *culprit.Event) *run {
 		n := &run{service: v, start: start}
 		v.runs = append(v.runs, n)
@@ -200,7 +201,7 @@ func (v *service) trace() {
 					target = begin(nil)
 					r = target
 				}
-			} else if r.exit != nil && e.Time.Sub(r.exit.Time) > 2*time.Second && e.PID != r.pid {
+			} else if r.exit != nil && e.Time.Sub(r.exit.Time) > 2*time.Second && (e.PID != r.pid || alone) {
 				target = begin(nil)
 				r = target
 			}
@@ -211,6 +212,9 @@ func (v *service) trace() {
 				target.pid = e.PID
 			}
 			target.said = append(target.said, e)
+			if alone && target.exit == nil && lastWord(e.Kind) && e.Attrs.Get("fatal") == "true" {
+				target.exit = e // nobody else tells of its exit
+			}
 		}
 	}
 	v.alignUntimed()
@@ -229,6 +233,16 @@ func (v *service) justEnded(r *run, e *culprit.Event) *run {
 		return nil
 	}
 	return p
+}
+
+// managers tells whether an event is a manager's word about a process.
+func managers(e *culprit.Event) bool {
+	switch e.Kind {
+	case culprit.KindStarted, culprit.KindSpawned, culprit.KindContainerStarted, culprit.KindRunning, culprit.KindStopping, culprit.KindWaiting,
+		culprit.KindMainExited, culprit.KindExited, culprit.KindStopped, culprit.KindDeactivated:
+		return true
+	}
+	return false
 }
 
 func (v *service) runOf(pid int) *run {

@@ -94,6 +94,34 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 	default:
 		f.knownTo = "requests to " + up + " failed in several ways"
 	}
+	if v, e := c.services.complains(cands); e != nil && !main(b.ReadTimeout) {
+		f.knownTo += "; the log of " + v.name + " holds an error of its start but no time: " + firstLine(e.Message, 80)
+		f.words = &lastWords{verdict: f.verdict, entity: v.name, joined: "file", evidence: []*culprit.Event{e}}
+		if f.service == nil {
+			f.service = v
+		}
+	}
+}
+
+// complains returns the last error of a start in a log without times, if only
+// one of the services that may be meant has any. It proves nothing about when.
+func (s *services) complains(cands []*service) (*service, *culprit.Event) {
+	if len(cands) == 0 {
+		cands = s.list
+	}
+	var found *service
+	var last *culprit.Event
+	for _, v := range cands {
+		for _, e := range v.untimed {
+			if failsAtStart(wordVerdicts[e.Kind]) && e.Attrs.Get("fatal") != "false" {
+				if found != nil && found != v {
+					return nil, nil
+				}
+				found, last = v, e
+			}
+		}
+	}
+	return found, last
 }
 
 func sampledPhase(e *culprit.Event) phase {

@@ -65,6 +65,11 @@ func (c *analysis) ongoing(f *finding) bool {
 	if c.now.IsZero() || c.now.Sub(f.outage.end) > quiet*time.Second {
 		return false
 	}
+	for _, d := range f.downs[:min(len(f.downs), 1)] {
+		if d.back != nil && d.back.ready != nil && d.back.ready.Kind == culprit.KindAppStarted && d.back.exit == nil && !d.to.Before(f.outage.end) {
+			return false // it listens again
+		}
+	}
 	return f.outage.lane.answered.between(f.outage.end.Unix()+1, c.now.Unix()) == 0
 }
 
@@ -210,6 +215,9 @@ func (t *teller) cause() {
 		main.Entity = f.words.entity
 		main.Score = f.words.terms
 		role := "decisive"
+		if f.run == nil && f.verdict == culprit.VerdictInconclusive {
+			role = "supports"
+		}
 		for _, e := range f.words.evidence {
 			t.cite(e, role)
 			role = "supports"
@@ -272,7 +280,7 @@ func (t *teller) down() *downtime {
 func (t *teller) links() {
 	f, inc := t.f, t.inc
 	if f.run == nil {
-		if f.words != nil {
+		if f.words != nil && f.verdict != culprit.VerdictInconclusive {
 			inc.Trigger = culprit.Link{Kind: string(f.verdict), Entity: f.words.entity, Time: timeOf(f.outage.start)}
 			inc.Root = inc.Trigger
 		}

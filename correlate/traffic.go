@@ -401,6 +401,9 @@ func (t *traffic) addAccess(r *culprit.Record) {
 	s.add(sec, 1)
 }
 
+// read reports whether any log of nginx was.
+func (t *traffic) read() bool { return t.to != 0 || len(t.errors) > 0 || len(t.spills) > 0 }
+
 func (t *traffic) has(key uint64) bool { return t.errorKeys.has(key) }
 
 // A keySet holds hashes in a Bloom filter: of keys that were never added it

@@ -193,11 +193,16 @@ var vague = map[string]bool{
 
 var logSuffix = regexp.MustCompile(`(?i)(?:[-_.](?:out|err|error|errors|stdout|stderr|app|output|console|combined|server|std))*(?:\.(?:log|txt|out))?$`)
 
+var containerLog = regexp.MustCompile(`^([0-9a-f]{12})[0-9a-f]*-json\.log$`)
+
 // stemOf names the program of a log that Node wrote by its file, or by the folder
 // if the file's name says nothing.
 func stemOf(path string) string {
 	dir, base := filepath.Split(filepath.ToSlash(path))
 	base = family(base)
+	if m := containerLog.FindStringSubmatch(base); m != nil {
+		return m[1] // as docker ps prints it
+	}
 	if s := strings.TrimSuffix(base, logSuffix.FindString(base)); !vague[strings.ToLower(s)] && !daemons[s] {
 		return s
 	}

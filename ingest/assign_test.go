@@ -71,7 +71,7 @@ func TestAssign_ServiceOfANodeLog(t *testing.T) {
 	trace := "Error: Cannot find module './config'\nRequire stack:\n- /srv/shop/dist/main.js\n    at Module._resolveFilename (node:internal/modules/cjs/loader:1212:15)\n  code: 'MODULE_NOT_FOUND',\n"
 	for path, want := range map[string]string{
 		"srv/shop.log": "shop", "srv/shop-error.log.1": "shop", "srv/orders/logs/err.log": "orders", "srv/orders/nohup.out": "orders",
-		"logs/app.log": "", "pm2/logs/admin-error.log": "admin", "nginx/error.log": "",
+		"logs/app.log": "", "0123456789ab-json.log": "0123456789ab", "pm2/logs/admin-error.log": "admin", "nginx/error.log": "",
 	} {
 		t.Run(path, func(t *testing.T) {
 			_, by := collected(t, map[string]string{path: trace}, nil, ingest.Options{})
