@@ -32,10 +32,12 @@ func (c *Correlator) Forget(before time.Time) {
 			delete(t.sorts, st)
 		}
 	}
+	t.spilled = 0
 	for st, s := range t.spills {
 		if s.forget(sec); len(s.sec) == 0 {
 			delete(t.spills, st)
 		}
+		t.spilled += len(s.sec)
 	}
 	for k, s := range t.answered {
 		if s.forget(sec); len(s.sec) == 0 {

@@ -491,6 +491,15 @@ func (t *traffic) coveredHosts(matched map[id]bool) func(e *errorLine) bool {
 
 // spread adds the failures that were only counted.
 func (t *traffic) spread(get func(up, host id) *lane) {
+	more := map[*lane]int{}
+	for st, s := range t.spills {
+		if st.status != 499 && st.status != 503 && (st.phase != phaseNone || len(t.errors) < maxItems) {
+			more[get(st.up, st.host)] += len(s.sec)
+		}
+	}
+	for l, n := range more {
+		l.failed = slices.Grow(l.failed, n)
+	}
 	for st, s := range t.spills {
 		if st.status == 499 || st.status == 503 {
 			continue
@@ -500,7 +509,6 @@ func (t *traffic) spread(get func(up, host id) *lane) {
 			continue // the same requests stand among the error lines
 		}
 		l := get(st.up, st.host)
-		l.failed = slices.Grow(l.failed, len(s.sec))
 		for i, sec := range s.sec {
 			l.failed = append(l.failed, failure{at: sec * 1e9, n: s.n[i], status: st.status, phase: st.phase, host: st.host, up: st.up})
 		}

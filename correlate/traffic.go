@@ -14,6 +14,9 @@ import (
 const (
 	maxNames    = 4096    // different hosts, sources, upstreams
 	maxItems    = 1 << 17 // failed requests or error lines that are kept one by one
+	maxSpilled  = 1 << 17 // seconds of counted failures, over all sorts, from which on those of a stretch are summed up
+	spillStep   = 10      // seconds that are then one
+	spillPause  = 8       // seconds of silence that end a stretch; with the step less than what ends an outage
 	maxSamples  = 64      // verbatim lines of one sort of failure
 	sampleEvery = 20      // seconds of silence after which the next failure of a kind is kept verbatim again
 )
@@ -158,8 +161,9 @@ type errorLine struct {
 
 // A series counts by second.
 type series struct {
-	sec []int64
-	n   []int32
+	sec     []int64
+	n       []int32
+	stretch int64 // where the last seconds without a pause begin
 }
 
 func (s *series) add(sec int64, n int32) {
@@ -169,6 +173,20 @@ func (s *series) add(sec int64, n int32) {
 	}
 	s.sec = append(s.sec, sec)
 	s.n = append(s.n, n)
+}
+
+// addSparse is add for an outage that lasts: of a stretch without a pause the
+// first second and the last stay, and one of each spillStep between them.
+func (s *series) addSparse(sec int64, n int32) {
+	l := len(s.sec)
+	if l == 0 || sec < s.sec[l-1] || sec-s.sec[l-1] > spillPause {
+		s.stretch = sec
+	} else if l > 1 && sec > s.sec[l-1] && s.sec[l-2] >= s.stretch && s.sec[l-1]-s.sec[l-2] < spillStep {
+		s.n[l-2] += s.n[l-1]
+		s.sec[l-1], s.n[l-1] = sec, n
+		return
+	}
+	s.add(sec, n)
 }
 
 // sorted puts the seconds in order and sums equal ones; files of one log may
@@ -233,6 +251,7 @@ type traffic struct {
 	sorts     map[stamp]*failureSort
 	recent    [16]*failureSort // of the last failures, by what tells them apart
 	spills    map[stamp]*series
+	spilled   int                 // seconds in them, as long as none were summed up
 	limited   map[uint64]struct{} // keys of requests that nginx itself refused (limit_req, limit_conn)
 	peers     map[[2]id]bool      // upstreams that stood together in one upstream_addr list or line
 	muted     map[id]*series      // by host: answers of 503 of which no log says who gave them
@@ -436,7 +455,7 @@ func (t *traffic) keep(q request, r *culprit.Record, sec int64) {
 	if len(t.requests) < maxItems {
 		t.requests = append(t.requests, q)
 	} else {
-		t.spill(k).add(sec, 1)
+		t.count(k, sec)
 	}
 	k.sample(sec, r, t.names.name(q.up))
 }
@@ -454,6 +473,18 @@ func (t *traffic) sort(st stamp) *failureSort {
 	}
 	*recent = k
 	return k
+}
+
+// count notes a failure that is not kept.
+func (t *traffic) count(k *failureSort, sec int64) {
+	s := t.spill(k)
+	if t.spilled > maxSpilled {
+		s.addSparse(sec, 1)
+		return
+	}
+	l := len(s.sec)
+	s.add(sec, 1)
+	t.spilled += len(s.sec) - l
 }
 
 // spill returns where the failures of a sort are counted that are too many to
@@ -522,7 +553,7 @@ func (t *traffic) addError(r *culprit.Record) {
 		t.errors = append(t.errors, e)
 		t.errorKeys.add(e.key)
 	} else {
-		t.spill(k).add(sec, 1)
+		t.count(k, sec)
 	}
 	k.sample(sec, r, t.names.name(e.up))
 }
