@@ -236,6 +236,16 @@ func (b *bench) later(d time.Duration) {
 	b.tick()
 }
 
+// until lets the follower scan until something is so.
+func (b *bench) until(what string, ok func() bool) {
+	b.t.Helper()
+	for start := time.Now(); !ok(); b.tick() {
+		if time.Since(start) > 30*time.Second {
+			b.t.Fatalf("%s did not happen", what)
+		}
+	}
+}
+
 func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
 
 // append writes to a file like a program that opens it for each write.
@@ -264,7 +274,7 @@ func numbered(from, n int) string {
 // the streams.
 func (b *bench) wantLines(n int) {
 	b.t.Helper()
-	b.m.awaitLines(b.t, n)
+	b.until(fmt.Sprintf("storing of %d lines", n), func() bool { return len(b.m.lines()) >= n })
 	b.tick()
 	got := b.m.lines()
 	seen := map[string]int{}

@@ -222,10 +222,10 @@ func TestCollect_NothingToRead(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, tt.files)
 			in, err := ingest.Collect([]string{filepath.Join(dir, tt.path)}, ingest.Options{})
-			defer in.Close()
 			if !errors.Is(err, tt.want) || !strings.Contains(fmt.Sprint(err), tt.says) {
 				t.Errorf("error %q, want %q that says %q", err, tt.want, tt.says)
 			}
+			in.Close()
 		})
 	}
 }

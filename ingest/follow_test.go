@@ -121,9 +121,7 @@ func TestFollow_RotationByRenaming(t *testing.T) {
 	b.wantLines(n + 1)
 	b.later(6 * time.Second)
 	b.later(6 * time.Second)
-	if st := b.f.Status(); len(st) != 1 {
-		t.Errorf("%d files are read after the rotated ones are finished, want 1: %+v", len(st), st)
-	}
+	b.until("finishing of the rotated files", func() bool { return len(b.f.Status()) == 1 })
 	b.wantGaps(0, "")
 	for _, s := range b.m.streams {
 		if s.source != b.path("error.log") {
@@ -466,10 +464,7 @@ func TestFollow_IdleFilesAreLetGoAndTakenUpAgain(t *testing.T) {
 	b.start()
 	b.m.awaitLines(t, 3)
 	b.later(2 * time.Hour)
-	b.later(time.Second)
-	if st := b.f.Status(); len(st) != 0 {
-		t.Errorf("still held: %+v", st)
-	}
+	b.until("letting go", func() bool { return len(b.f.Status()) == 0 })
 	b.append("error.log", numbered(3, 3))
 	b.tick()
 	b.wantLines(6)

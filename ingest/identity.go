@@ -24,7 +24,7 @@ func inodeOf(fi fs.FileInfo) inode {
 	if !ok {
 		return inode{}
 	}
-	return inode{uint64(st.Dev), st.Ino}
+	return inode{uint64(st.Dev), st.Ino} //nolint:unconvert // 32 bits on some systems
 }
 
 const (

@@ -91,7 +91,7 @@ func newJournalStream(f *Follower, j Journal, cp *checkpoint) *journalStream {
 // startJournals starts the process of every journal.
 func (f *Follower) startJournals(ctx context.Context) {
 	for _, s := range f.journals {
-		s.ctx, s.cancel = context.WithCancel(ctx)
+		s.ctx, s.cancel = context.WithCancel(ctx) //nolint:fatcontext // each has its own
 		go s.run()
 	}
 }

@@ -82,7 +82,7 @@ func identityOf(fi fs.FileInfo) string {
 	if !ok {
 		return ""
 	}
-	return strconv.FormatUint(uint64(st.Dev), 16) + ":" + strconv.FormatUint(st.Ino, 16)
+	return strconv.FormatUint(uint64(st.Dev), 16) + ":" + strconv.FormatUint(st.Ino, 16) //nolint:unconvert // 32 bits on some systems
 }
 
 // Unreadable reports whether this user may not read a file or list a folder that

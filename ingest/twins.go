@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -107,7 +108,7 @@ func compare(a, b *Input, limit int64) (longer *Input, same bool) {
 
 // ended reports whether err is nil or the end of a file.
 func ended(err error) bool {
-	return err == nil || err == io.EOF || err == io.ErrUnexpectedEOF
+	return err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // open returns the decoded bytes of a file.
