@@ -72,6 +72,7 @@ type Follower struct {
 	extra    []Batch           // to be committed with the next flush
 	told     map[string]bool   // files of which was said that they may not be read
 	known    map[string]bool   // sources that are there, and whether they were read before this run
+	unsure   map[string]bool   // sources with a file that could not be looked at in this scan
 	names    map[string]string // of the files of each source and their inodes, as of the last scan
 	scans    int
 
@@ -118,7 +119,7 @@ func NewFollower(sink Sink, o FollowOptions) *Follower {
 	}
 	return &Follower{
 		opts: o, sink: sink, log: o.Log,
-		wake: make(chan struct{}, 1), streams: map[string]*fileStream{}, catch: make(chan struct{}, 4), told: map[string]bool{},
+		wake: make(chan struct{}, 1), streams: map[string]*fileStream{}, catch: make(chan struct{}, 4), told: map[string]bool{}, unsure: map[string]bool{},
 	}
 }
 

@@ -1,9 +1,11 @@
 package ingest
 
 import (
+	"errors"
 	"bytes"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sort"
@@ -49,6 +51,7 @@ func (f *Follower) scan() {
 		s.present = false
 	}
 	f.meet(files)
+	clear(f.unsure)
 
 	var fresh []found
 	for _, x := range files {
@@ -88,8 +91,8 @@ func (f *Follower) scan() {
 	}
 	sort.SliceStable(fresh, func(a, b int) bool { return fresh[a].mod.Before(fresh[b].mod) })
 	for _, x := range fresh {
-		if !x.current && !still[x.source] {
-			continue
+		if f.unsure[x.source] || !x.current && !still[x.source] {
+			continue // it may be known after all
 		}
 		f.welcome(x, open, f.known[x.source], now)
 	}
@@ -223,6 +226,7 @@ func (f *Follower) resume(s *fileStream, x found) bool {
 	file, err := os.Open(x.path)
 	if err != nil {
 		s.saw(x)
+		f.unsure[s.cp.Source] = errors.Is(err, fs.ErrNotExist)
 		return true // not now
 	}
 	keep := false
@@ -233,6 +237,7 @@ func (f *Follower) resume(s *fileStream, x found) bool {
 	}()
 	if fi, err := file.Stat(); err != nil || inodeOf(fi) != x.inode {
 		s.saw(x)
+		f.unsure[s.cp.Source] = true
 		return true // renamed at this moment; the next scan sees it
 	}
 	cod := codingAt(file)
