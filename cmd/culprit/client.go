@@ -80,7 +80,7 @@ func (a *serviceFinder) open(ctx context.Context, path string, v url.Values) (io
 	if what == "" {
 		what = res.Status
 	}
-	is := error(culprit.ErrUnavailable)
+	is := culprit.ErrUnavailable
 	switch res.StatusCode {
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
 		is = culprit.ErrQuery

@@ -26,7 +26,7 @@ const (
 )
 
 // An exitCode is an outcome that is no failure and still no exitOK.
-type exitCode int
+type exitCode int //nolint:errname // no failure
 
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 

@@ -50,7 +50,7 @@ func newParseCommand(f *flags) *cobra.Command {
 // file that is not recognized as a log is read all the same: as a file of lines.
 func parsePath(cmd *cobra.Command, out *bufio.Writer, path, format string, o ingest.Options) error {
 	found, err := ingest.Collect([]string{path}, o)
-	defer found.Close()
+	defer found.Close() //nolint:staticcheck // set along with an error, too
 	info, statErr := os.Stat(path)
 	switch {
 	case err == nil:
