@@ -36,7 +36,14 @@ func NewExportReader(in io.Reader) *ExportReader {
 func (r *ExportReader) Next(j *JournalEntry) error {
 	j.reset()
 	for {
-		line, whole, err := r.line()
+		var line []byte
+		whole, err := true, error(nil)
+		if i := bytes.IndexByte(r.buf[r.pos:r.end], '\n'); i >= 0 { // nearly always
+			line = r.buf[r.pos : r.pos+i]
+			r.pos += i + 1
+		} else {
+			line, whole, err = r.line()
+		}
 		if err != nil {
 			if errors.Is(err, io.EOF) && j.fields > 0 {
 				j.Mark |= culprit.MarkUnterminated

@@ -323,10 +323,16 @@ func tableFull(s string, r *culprit.Record) bool {
 func number(s string) (n int64, rest string, ok bool) {
 	i := 0
 	for i < len(s) && digit(s[i]) {
+		if i < 18 {
+			n = n*10 + int64(s[i]-'0')
+		}
 		i++
 	}
-	if i == 0 || i > 19 {
+	switch {
+	case i == 0 || i > 19:
 		return 0, s, false
+	case i < 19:
+		return n, s[i:], true
 	}
 	n, err := strconv.ParseInt(s[:i], 10, 64)
 	return n, s[i:], err == nil
