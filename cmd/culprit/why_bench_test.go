@@ -5,8 +5,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"culprit/internal/logsample"
 )
@@ -24,10 +27,17 @@ func BenchmarkWhy(b *testing.B) {
 	if out, err := exec.Command("go", "build", "-o", culprit, ".").CombinedOutput(); err != nil {
 		b.Fatalf("build: %v\n%s", err, out)
 	}
-	var cpu, peak float64
+	var cpu, peak, own float64
 	for b.Loop() {
 		cmd := exec.Command(culprit, "why", "--tz", "UTC", log)
-		err := cmd.Run()
+		if err := cmd.Start(); err != nil {
+			b.Fatal(err)
+		}
+		done, most := make(chan struct{}), make(chan float64)
+		go func() { most <- ownMemory(cmd.Process.Pid, done) }()
+		err := cmd.Wait()
+		close(done)
+		own = max(own, <-most)
 		if code := cmd.ProcessState.ExitCode(); code != exitIncident {
 			b.Fatalf("exit code %d: %v", code, err)
 		}
@@ -36,7 +46,33 @@ func BenchmarkWhy(b *testing.B) {
 		peak = max(peak, float64(u.Maxrss)/1024)
 	}
 	b.ReportMetric(cpu/float64(b.N), "cpu-s/op")
+	b.ReportMetric(float64(benchLines)/(cpu/float64(b.N)), "lines/cpu-s")
+	b.ReportMetric(own, "own-MB")
 	b.ReportMetric(peak, "peak-MB")
+}
+
+// ownMemory looks at a process until done is closed and returns the most
+// anonymous memory that it saw, in MB: heap and stacks, without the pages of the
+// program's file, of which the kernel maps as many as it likes.
+func ownMemory(pid int, done <-chan struct{}) (most float64) {
+	tick := time.NewTicker(3 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			return most
+		case <-tick.C:
+			status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+			if err != nil {
+				continue
+			}
+			_, rest, _ := strings.Cut(string(status), "RssAnon:")
+			kib, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+			if n, err := strconv.ParseFloat(kib, 64); err == nil {
+				most = max(most, n/1024)
+			}
+		}
+	}
 }
 
 func writeSample(b *testing.B, path string) {
