@@ -274,8 +274,6 @@ func touches(c *culprit.Event, v *service) bool {
 	return false
 }
 
-var instance = regexp.MustCompile(`[@:-]\w+$`)
-
 // sameService compares a name in a message with a service; reports names every
 // instance of reports@.
 func sameService(name string, v *service) bool {

@@ -144,7 +144,6 @@ type finding struct {
 	remedy   string         // for an inconclusive one: what to read or enable
 	root     *culprit.Event // the change behind it
 	rootKind string
-	others   []*lastWords // further causes that passed
 	local    bool
 }
 

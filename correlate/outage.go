@@ -50,7 +50,6 @@ type outage struct {
 	lane       *lane
 	start, end time.Time
 	failures   []failure
-	ongoing    bool
 	small      bool // below the floor: a notice
 	counts     culprit.Failures
 	samples    []*culprit.Event // verbatim lines, by phase
@@ -431,7 +430,8 @@ func (t *traffic) unanswered(slow map[int]bool) {
 			}
 		}
 		answered.sorted()
-		for a, b := 0, 0; a < len(is); a = b {
+		var b int
+		for a := 0; a < len(is); a = b {
 			clients := map[uint32]bool{}
 			first := t.requests[is[a]].at / 1e9
 			for b = a; b < len(is); b++ {

@@ -143,20 +143,22 @@ func mainPhase(b culprit.ByPhase) phase {
 // remote returns the address of a lane that is another machine's: neither
 // loopback nor a socket nor one that a service here listens at, and no name.
 func (c *analysis) remote(l *lane) string {
-	for _, a := range c.addresses(l) {
-		host := a
-		if i := strings.LastIndexByte(a, ':'); i > 0 {
-			host = strings.Trim(a[:i], "[]")
-		}
-		if strings.HasPrefix(a, "unix:") || loopback(host) || host == "" || strings.Trim(host, "0123456789abcdefABCDEF.:") != "" || !strings.ContainsAny(host, ".:") {
-			return ""
-		}
-		if len(c.services.serving([]string{a})) > 0 || containerAddress(host) {
-			return ""
-		}
-		return a
+	all := c.addresses(l)
+	if len(all) == 0 {
+		return ""
 	}
-	return ""
+	a := all[0]
+	host := a
+	if i := strings.LastIndexByte(a, ':'); i > 0 {
+		host = strings.Trim(a[:i], "[]")
+	}
+	if strings.HasPrefix(a, "unix:") || loopback(host) || host == "" || strings.Trim(host, "0123456789abcdefABCDEF.:") != "" || !strings.ContainsAny(host, ".:") {
+		return ""
+	}
+	if len(c.services.serving([]string{a})) > 0 || containerAddress(host) {
+		return ""
+	}
+	return a
 }
 
 // containerAddress reports whether an address is of Docker's default networks:

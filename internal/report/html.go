@@ -35,7 +35,7 @@ func HTML(w io.Writer, rep *culprit.Report, inc *culprit.Incident, o Options) er
 		*document
 		CSS    template.CSS
 		Policy string
-	}{newDocument(rep, inc, o), template.CSS(css), stylePolicy} //nolint:gosec // our own style sheet
+	}{newDocument(rep, inc, o), template.CSS(css), stylePolicy} // our own style sheet
 	var b bytes.Buffer
 	if err := htmlTemplate.Execute(&b, page); err != nil {
 		return fmt.Errorf("render report: %w", err)
