@@ -5,45 +5,85 @@ import (
 	"context"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"culprit"
+	"culprit/correlate"
 	"culprit/correlate/eval"
 	"culprit/internal/report"
 	"culprit/internal/terminal"
 )
 
 // TestCaptures holds the analysis to everything that is known about the
-// captures of the project, in every view.
+// captures of the project, in every view, and the record of its verdicts to what
+// they give.
 func TestCaptures(t *testing.T) {
-	for _, dir := range []string{"../../correlate/testdata/captures", "../../examples"} {
-		captures, err := eval.Load(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
+	captures, err := eval.Load("../../correlate/testdata/captures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var total eval.Score
+	t.Run("all", func(t *testing.T) {
 		for _, c := range captures {
 			t.Run(c.Name, func(t *testing.T) {
 				t.Parallel()
-				for _, v := range c.Views() {
-					for _, zone := range []string{"", c.Truth.Zone} {
-						q := question{paths: v.Paths}
-						if zone != "" {
-							if q.zone, err = time.LoadLocation(zone); err != nil {
-								t.Fatal(err)
-							}
-						}
-						a, err := analyse(context.Background(), q)
-						if err != nil {
-							t.Fatalf("%s: %v", v.Name, err)
-						}
-						for _, p := range eval.Compare(c, v.Name, a.report).Problems {
-							t.Errorf("%s, zone %q: %s", v.Name, zone, p)
-						}
-					}
+				rows := scoreViews(t, c)
+				mu.Lock()
+				defer mu.Unlock()
+				for _, r := range rows {
+					total.Add(r)
 				}
 			})
 		}
+	})
+	for _, tier := range []culprit.Tier{culprit.TierProven, culprit.TierLikely} {
+		right, of := correlate.Tally(tier)
+		if got := total.Tiers[tier]; got.Right != right || got.Of != of {
+			t.Errorf("%s: %d of %d right, the program says %d of %d", tier, got.Right, got.Of, right, of)
+		}
 	}
+}
+
+func TestExamples(t *testing.T) {
+	captures, err := eval.Load("../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range captures {
+		t.Run(c.Name, func(t *testing.T) { scoreViews(t, c) })
+	}
+}
+
+// scoreViews analyses every view of a capture, with its zone and without, and
+// returns the rows of the latter.
+func scoreViews(t *testing.T, c *eval.Capture) (rows []*eval.Row) {
+	for _, v := range c.Views() {
+		for _, zone := range []string{c.Truth.Zone, ""} {
+			q := question{paths: v.Paths}
+			if zone != "" {
+				loc, err := time.LoadLocation(zone)
+				if err != nil {
+					t.Fatal(err)
+				}
+				q.zone = loc
+			}
+			a, err := analyse(context.Background(), q)
+			if err != nil {
+				t.Fatalf("%s: %v", v.Name, err)
+			}
+			row := eval.Compare(c, v.Name, a.report)
+			for _, p := range row.Problems {
+				t.Errorf("%s, zone %q: %s", v.Name, zone, p)
+			}
+			if zone == "" {
+				rows = append(rows, row)
+			}
+		}
+	}
+	return rows
 }
 
 // TestREADME: the output in the README is the program's.
