@@ -276,17 +276,17 @@ const maxEnds = 20
 
 // ends tells how applications ended, the newest last: without nginx's logs nobody
 // knows whether requests failed, but this is what someone will look for.
-func (a *analysis) ends() []culprit.Notice {
+func (c *analysis) ends() []culprit.Notice {
 	var out []culprit.Notice
-	for _, v := range a.services.list {
+	for _, v := range c.services.list {
 		if managerUnit(v.name) || webServer(v.name) || v.otherProgram() {
 			continue
 		}
 		for _, r := range v.runs {
-			if r.exit == nil || !v.isApp() && !r.lasting() {
+			if r.exit == nil || r.end().IsZero() || !v.isApp() && !r.lasting() {
 				continue
 			}
-			if a.exam.explain(r); r.words == nil {
+			if c.exam.explain(r); r.words == nil {
 				continue
 			}
 			n := culprit.Notice{Kind: string(r.words.verdict), Entity: v.name, Time: timeOf(r.end()), Text: endSentence(r), Evidence: []culprit.Evidence{}}

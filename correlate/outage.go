@@ -598,7 +598,10 @@ func (t *traffic) samplesOf(o *outage) []*culprit.Event {
 		}
 		k := sort.Search(len(list), func(i int) bool { return !list[i].Time.Before(o.start.Add(-2 * time.Second)) })
 		if k == len(list) || list[k].Time.After(o.end.Add(2*time.Second)) {
-			continue
+			// The next upstream of the first request may have taken its time.
+			if k--; k < 0 || list[k].Time.Before(o.start.Add(-matchLate*time.Second)) {
+				continue
+			}
 		}
 		e := list[k]
 		if p := first[st.phase]; p == nil || earlier(e, p) {

@@ -26,11 +26,12 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		return nil
 	}
 	say := func(v culprit.Verdict, p phase, feature, why string) {
-		f.verdict = v
-		f.words = &lastWords{verdict: v, joined: "address", entity: strings.Join(o.lane.upstreams, ", "), terms: []culprit.Term{term(feature, 4, why)}}
-		if e := lead(p); e != nil {
-			f.words.evidence = []*culprit.Event{e}
+		e := lead(p)
+		if e == nil {
+			return // no line to prove it
 		}
+		f.verdict = v
+		f.words = &lastWords{verdict: v, joined: "address", entity: strings.Join(o.lane.upstreams, ", "), terms: []culprit.Term{term(feature, 4, why)}, evidence: []*culprit.Event{e}}
 	}
 	total := o.counts.Failed
 	main := func(n int) bool { return n > 0 && n*2 >= total }
