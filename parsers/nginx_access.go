@@ -111,8 +111,8 @@ func lastOfList(b []byte) []byte {
 }
 
 func splitList(b []byte) []string {
-	var list []string
-	for _, f := range bytes.FieldsFunc(b, func(r rune) bool { return r == ',' || r == ' ' }) {
+	list := make([]string, 0, bytes.Count(b, []byte{','})+bytes.Count(b, []byte{' '})+1)
+	for f := range bytes.FieldsFuncSeq(b, func(r rune) bool { return r == ',' || r == ' ' }) {
 		if string(f) != ":" {
 			list = append(list, text(f))
 		}
