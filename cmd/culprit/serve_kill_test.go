@@ -51,6 +51,14 @@ func (l *rotatedLog) write(n int) error {
 	return nil
 }
 
+// lineNumber returns which of a rotatedLog's lines a text is, if it is a whole one.
+func lineNumber(text string) (int, bool) {
+	_, rest, ok := strings.Cut(text, "/line/")
+	number, _, _ := strings.Cut(rest, " ")
+	n, err := strconv.Atoi(number)
+	return n, ok && err == nil && strings.HasSuffix(text, `host: "shop.example"`)
+}
+
 // rotate renames the files; the old one is written on until settle.
 func (l *rotatedLog) rotate(keep int) error {
 	for i := keep; i >= 1; i-- {
@@ -86,20 +94,13 @@ func (l *rotatedLog) settle() error {
 }
 
 // TestServe_KilledAtRandomInstants kills the whole program again and again while
-// logs are written and rotated: every line is stored, once. CULPRIT_TEST_KILLS
-// sets the number of kills.
+// logs are written and rotated: every line is stored, once.
 func TestServe_KilledAtRandomInstants(t *testing.T) {
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	kills := 10
-	if v := os.Getenv("CULPRIT_TEST_KILLS"); v != "" {
-		var err error
-		if kills, err = strconv.Atoi(v); err != nil {
-			t.Fatal(err)
-		}
-	}
+	kills := kills(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 1))
@@ -226,10 +227,8 @@ func TestServe_KilledAtRandomInstants(t *testing.T) {
 	broken := 0
 	all(t, st, func(h *store.Hit) {
 		text := string(h.Record.Text)
-		_, rest, ok := strings.Cut(text, "/line/")
-		number, _, _ := strings.Cut(rest, " ")
-		n, err := strconv.Atoi(number)
-		if !ok || err != nil || !strings.HasSuffix(text, `host: "shop.example"`) {
+		n, ok := lineNumber(text)
+		if !ok {
 			if broken++; broken < 5 {
 				t.Errorf("a line that nobody wrote: %q", text)
 			}
