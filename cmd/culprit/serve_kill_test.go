@@ -35,8 +35,9 @@ func (l *rotatedLog) write(n int) error {
 		f = l.files[0] // a worker that has not reopened its log yet
 	}
 	for range n {
-		line := fmt.Sprintf("2026/11/22 10:%02d:%02d [error] 77#77: *%d connect() failed (111: Connection refused) while connecting to upstream, client: 192.0.2.1, server: shop.example, "+
-			"request: \"GET /line/%d HTTP/1.1\", upstream: \"http://127.0.0.1:3000/line/%d\", host: \"shop.example\"\n", l.written/60%60, l.written%60, l.written, l.written, l.written)
+		at := time.Date(2026, 11, 22, 10, 0, l.written/20, 0, time.UTC) // twenty a second
+		line := fmt.Sprintf("%s [error] 77#77: *%d connect() failed (111: Connection refused) while connecting to upstream, client: 192.0.2.1, server: shop.example, "+
+			"request: \"GET /line/%d HTTP/1.1\", upstream: \"http://127.0.0.1:3000/line/%d\", host: \"shop.example\"\n", at.Format("2006/01/02 15:04:05"), l.written, l.written, l.written)
 		cut := len(line)
 		if l.r.IntN(8) == 0 {
 			cut = l.r.IntN(len(line))
