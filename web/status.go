@@ -15,6 +15,7 @@ import (
 // An UpstreamState is one upstream, the service behind it, and how it is now.
 type UpstreamState struct {
 	Service   string         `json:"service" doc:"Empty if it is not known who serves it"`
+	Name      string         `json:"name" doc:"Of the upstream block in nginx's configuration, else of the host that is passed on to it; may be empty"`
 	Addresses []string       `json:"addresses"`
 	Manager   string         `json:"manager"`
 	State     string         `json:"state" enum:"failing,serving,restarting,down,idle"`
@@ -112,7 +113,7 @@ func urgency(state string) int {
 func rows(t *culprit.Topology, incidents []*culprit.Incident) []UpstreamState {
 	var l []UpstreamState
 	have := map[string]bool{}
-	add := func(addresses []string, service, manager string) {
+	add := func(addresses []string, name, service, manager string) {
 		addresses = slices.DeleteFunc(slices.Clone(addresses), func(a string) bool { return have[a] || a == "" })
 		if len(addresses) == 0 {
 			return
@@ -120,7 +121,7 @@ func rows(t *culprit.Topology, incidents []*culprit.Incident) []UpstreamState {
 		for _, a := range addresses {
 			have[a] = true
 		}
-		l = append(l, UpstreamState{Service: service, Addresses: addresses, Manager: manager, Strip: []StripBin{}, Incidents: []IncidentSpan{}})
+		l = append(l, UpstreamState{Service: service, Name: name, Addresses: addresses, Manager: manager, Strip: []StripBin{}, Incidents: []IncidentSpan{}})
 	}
 	for _, srv := range t.Servers {
 		for _, loc := range srv.Locations {
@@ -134,7 +135,7 @@ func rows(t *culprit.Topology, incidents []*culprit.Incident) []UpstreamState {
 					service, manager = svc.Name, svc.Manager
 				}
 			}
-			add(addresses, service, manager)
+			add(addresses, nameOf(t, &srv, loc.Pass), service, manager)
 		}
 	}
 	for _, inc := range incidents {
@@ -149,10 +150,22 @@ func rows(t *culprit.Topology, incidents []*culprit.Incident) []UpstreamState {
 			}
 		}
 		for _, u := range inc.Upstreams {
-			add([]string{u}, inc.Service, manager)
+			add([]string{u}, "", inc.Service, manager)
 		}
 	}
 	return l
+}
+
+// nameOf is what nginx's configuration calls the target of a pass directive.
+func nameOf(t *culprit.Topology, srv *culprit.Server, pass string) string {
+	to := culprit.PassAddress(pass)
+	if slices.ContainsFunc(t.Groups, func(g culprit.UpstreamGroup) bool { return g.Name == to }) {
+		return to
+	}
+	if len(srv.Names) > 0 {
+		return srv.Names[0]
+	}
+	return ""
 }
 
 // fill puts the incidents of an upstream on its strip.

@@ -135,6 +135,8 @@ func (s *Server) timeline(ctx context.Context, inc *culprit.Incident) (*Timeline
 
 	tl.Failures = failures(inc, events, tl)
 	tl.Marks = marks(inc, events)
+	tl.Marks = append(tl.Marks, untimed(inc, tl)...)
+	slices.SortStableFunc(tl.Marks, func(a, b Mark) int { return a.Time.Compare(b.Time) })
 	tl.Memory, err = s.memory(ctx, inc, events, tl)
 	if err != nil {
 		return nil, err

@@ -5,7 +5,7 @@ import { bytes, count, level, phases, statuses, verdict, whole } from './words'
 const inc = (o: object): Incident => ({ failures: { requests_failed: 313, of: 313, status: { '502': 264, '504': 49 }, by_phase: { refused: 170, reset: 90, closed_early: 4, connect_timeout: 9, read_timeout: 40, no_live: 0, tls: 0, bad_response: 0, socket: 0, dns: 0, none: 0 }, ...o } }) as unknown as Incident
 
 describe('words', () => {
-  it.each([['', 'no level', 'info'], ['crit', 'fatal', 'fatal'], ['3', 'error', 'error'], ['4', 'warning', 'warning'], ['0', 'fatal', 'fatal'], ['6', 'info', 'info'], ['notice', 'notice', 'info']])('severity %j is %s', (s, word, mark) => expect(level(s)).toEqual({ word, mark }))
+  it.each([['', 'no level', 'none'], ['crit', 'fatal', 'fatal'], ['3', 'error', 'error'], ['4', 'warning', 'warning'], ['0', 'fatal', 'fatal'], ['6', 'info', 'info'], ['notice', 'notice', 'info']])('severity %j is %s', (s, word, mark) => expect(level(s)).toEqual({ word, mark }))
   it.each([['oom_kill', 'killed for memory'], ['hang_timeout_route', 'alive, but did not answer'], ['something_new', 'something new']])('verdict %s', (v, want) => expect(verdict(v)).toBe(want))
   it('sums phases into those that are drawn', () => expect(phases(inc({})).map((p) => [p.key, p.n])).toEqual([['timed_out', 49], ['reset', 94], ['refused', 170]]))
   it('names the one other phase there is', () => expect(phases(inc({ by_phase: { refused: 0, reset: 0, closed_early: 0, connect_timeout: 0, read_timeout: 0, no_live: 0, tls: 0, bad_response: 0, socket: 0, dns: 7, none: 0 } }))[0]!.word).toBe('No address'))
