@@ -90,7 +90,7 @@ func mark(inc *culprit.Incident, e *culprit.Event, lane string) Mark {
 	t, exact := moment(e)
 	m := Mark{
 		Lane: lane, Time: t.UTC(), Kind: string(e.Kind), Severity: e.Severity.String(), Title: title(e),
-		Entity: e.Service, Text: cut(e.Text, listText), Count: max(e.Count, 1), Own: own(inc, e),
+		Entity: e.Service, Text: cut(e.Text, listText), Count: max(e.Count, 1), Own: own(inc, e) || cited(inc, e),
 	}
 	if len(e.Places) > 0 {
 		p := e.Places[0]
@@ -103,6 +103,10 @@ func mark(inc *culprit.Incident, e *culprit.Event, lane string) Mark {
 	var evidence []culprit.Evidence
 	if len(inc.Causes) > 0 {
 		evidence = inc.Causes[0].Evidence
+	}
+	// Of a report that is too long to show, what the verdict quotes of it.
+	if q := quote(evidence, e); q != nil && len(e.Text) > listText {
+		m.Text, m.Source, m.Line, m.Seq = cut(q.Text, listText), q.Source, q.Line, q.Seq
 	}
 	for _, c := range inc.Chain { // the event itself, before what shares its record
 		if c.Time != nil && c.Kind == m.Kind && c.Time.Equal(t) && number(c.Role) > 0 {
@@ -165,6 +169,18 @@ func untimed(inc *culprit.Incident, tl *Timeline) []Mark {
 		})
 	}
 	return l
+}
+
+// quote is the evidence that stands in an event, the decisive one before others;
+// nil if none does.
+func quote(evidence []culprit.Evidence, e *culprit.Event) *culprit.Evidence {
+	var q *culprit.Evidence
+	for i := range evidence {
+		if ev := &evidence[i]; stands(e, ev.Source, ev.Line) && (q == nil || ev.Role == "decisive" && q.Role != "decisive") {
+			q = ev
+		}
+	}
+	return q
 }
 
 // stands reports whether an event was read at a place.

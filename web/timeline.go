@@ -52,7 +52,7 @@ type Mark struct {
 	Seq      int64     `json:"seq"`
 	Count    int       `json:"count"`
 	N        int       `json:"n" doc:"1 root cause, 2 critical failure, 3 impact, 0 none of them"`
-	Own      bool      `json:"own" doc:"It is about the service of the incident"`
+	Own      bool      `json:"own" doc:"It is about the service of the incident, or the verdict rests on it"`
 }
 
 // An OtherSource counts the requests of an access log that the incident does

@@ -40,7 +40,9 @@ const rank: Record<string, number> = { emerg: 0, alert: 1, crit: 2, error: 3, wa
 
 /** weight orders marks: those of the cause first, then by severity. */
 function weight(m: Mark): number {
-  return (m.n > 0 ? m.n : 9) * 100 + (m.own ? 0 : 20) + (rank[m.severity] ?? 8)
+  const level = rank[m.severity] ?? 8
+  // What the chain rests on weighs as much as an error, whatever level its log gave it.
+  return (m.n > 0 ? m.n : 9) * 100 + (m.own ? 0 : 20) + (m.n > 0 ? Math.min(level, 3) : level)
 }
 
 /** clusters merges marks of one row that are closer than gap pixels. */
@@ -52,7 +54,9 @@ export function clusters(marks: Mark[], x: X, gap = 8): Cluster[] {
     const last = out.at(-1)
     if (last && px - x(ms(last.marks.at(-1)!.time)) < gap && !(last.top.n && m.n && last.top.n !== m.n)) {
       last.marks.push(m)
-      if (weight(m) < weight(last.top)) {
+      // Of two of a kind the one that says more stands for both.
+      const more = m.kind === last.top.kind && m.title.length > last.top.title.length ? 0.5 : 0
+      if (weight(m) - more < weight(last.top)) {
         last.top = m
         last.id = m.id
         last.t = t

@@ -112,10 +112,13 @@ export function bytes(n: number): string {
   return `${n} bytes`
 }
 
+/** severities are syslog's, by number */
+export const severities = ['emerg', 'alert', 'crit', 'error', 'warning', 'notice', 'info', 'debug']
+
 /** level is the severity in words, and which of four marks it has. */
 export function level(severity: string): { word: string; mark: 'fatal' | 'error' | 'warning' | 'info' | 'none' } {
   // Facets count severities by syslog's number.
-  const named = ['emerg', 'alert', 'crit', 'error', 'warning', 'notice', 'info', 'debug'][Number(severity || NaN)]
+  const named = severities[Number(severity || NaN)]
   switch (named ?? severity) {
     case 'emerg':
     case 'alert':

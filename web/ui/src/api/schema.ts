@@ -596,7 +596,7 @@ export interface components {
              * @description 1 root cause, 2 critical failure, 3 impact, 0 none of them
              */
             n: number;
-            /** @description It is about the service of the incident */
+            /** @description It is about the service of the incident, or the verdict rests on it */
             own: boolean;
             /** Format: int64 */
             seq: number;
