@@ -726,3 +726,41 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("%d %.400s", w.Code, w.Body)
 	}
 }
+
+// TestUntimed: records of which no time is known take nothing away from the others,
+// and have the neighbours of their own log.
+func TestUntimed(t *testing.T) {
+	a, err := webtest.New(webtest.Outage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seqs []int64
+	for i := range 3 {
+		h := a.Add("/var/log/app.err.log", "app", fmt.Sprintf("Error: number %d", i), culprit.SeverityNone, "", 1)
+		h.Record.Time = time.Time{}
+		seqs = append(seqs, h.Seq)
+	}
+	s, err := web.New(webtest.Config(a))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type hist struct {
+		Total int
+		From  time.Time
+		Bins  []web.HistogramBin
+	}
+	if all := body[hist](t, s.Handler(), "/api/histogram?by=phase"); all.Total < 1000 || len(all.Bins) == 0 || all.From.Year() != 2026 {
+		t.Errorf("histogram of all: %d records in %d bins from %s", all.Total, len(all.Bins), all.From)
+	}
+	if none := body[hist](t, s.Handler(), "/api/histogram?q=source:app.err.log"); len(none.Bins) != 0 {
+		t.Errorf("histogram of records without a time: %d bins", len(none.Bins))
+	}
+	around := body[struct{ Records []web.Record }](t, s.Handler(), fmt.Sprintf("/api/records/%s/%d/surroundings", url.PathEscape("/var/log/app.err.log"), seqs[1]))
+	var got []int64
+	for _, r := range around.Records {
+		got = append(got, r.Seq)
+	}
+	if fmt.Sprint(got) != fmt.Sprint(seqs) {
+		t.Errorf("around the second: %v, want %v", got, seqs)
+	}
+}

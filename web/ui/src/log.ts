@@ -173,7 +173,7 @@ export function folds(lines: TraceLine[]): { lines: TraceLine[]; folded: boolean
 
 /** paths cuts a sentence around the paths in it. */
 export function paths(text: string): Piece[] {
-  return text.split(/((?:\.{1,2}|(?<![\w:]))\/[\w@.\/-]{1,300}[\w\/])/).map((t, i) => (i % 2 ? { text: t, strong: true } : { text: t })).filter((p) => p.text !== '')
+  return text.split(/((?:\.{1,2}|(?<![\w:/]))\/[\w@.\/-]{1,300}[\w\/])/).map((t, i) => (i % 2 ? { text: t, strong: true } : { text: t })).filter((p) => p.text !== '')
 }
 
 /** base is the last part of a path. */
