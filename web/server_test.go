@@ -764,3 +764,44 @@ func TestUntimed(t *testing.T) {
 		t.Errorf("around the second: %v, want %v", got, seqs)
 	}
 }
+
+// named are access logs that name the upstream of each request.
+type named struct{ web.Searcher }
+
+func (n named) Facets(ctx context.Context, q web.Query, fields []string, top int) ([]web.Facet, error) {
+	if len(fields) == 1 && fields[0] == "upstream" {
+		return []web.Facet{{Field: "upstream", Values: []web.FacetValue{{Value: "127.0.0.1:5002", Count: 58}, {Value: "127.0.0.1:5001", Count: 54}}}}, nil
+	}
+	return n.Searcher.Facets(ctx, q, fields, top)
+}
+
+// TestStateOfUpstreams: where no event tells of a service, access logs may; and what
+// nothing tells of has at least the name that nginx gives it.
+func TestStateOfUpstreams(t *testing.T) {
+	a, err := webtest.New(webtest.Outage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := webtest.Config(a)
+	cfg.Searcher = named{a}
+	topo := webtest.Topology()
+	topo.Services = nil
+	cfg.Topology = func() *culprit.Topology { return topo }
+	s, err := web.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]web.UpstreamState{}
+	for _, u := range body[struct{ Upstreams []web.UpstreamState }](t, s.Handler(), "/api/status?hours=1").Upstreams {
+		got[u.Name] = u
+	}
+	if u := got["reports"]; u.State != "serving" || u.Why != "112 requests, no incident" || len(u.Addresses) != 2 {
+		t.Errorf("what its access log tells of: %+v", u)
+	}
+	if u := got["admin.example.com"]; u.State != "idle" || u.Service != "" {
+		t.Errorf("what nothing tells of: %+v", u)
+	}
+	if u := got["shop_api"]; u.State != "failing" || u.Service != "shop-api" {
+		t.Errorf("what an incident tells of: %+v", u)
+	}
+}

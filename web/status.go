@@ -4,12 +4,14 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"culprit"
+	"culprit/internal/query"
 )
 
 // An UpstreamState is one upstream, the service behind it, and how it is now.
@@ -94,6 +96,9 @@ func (s *Server) status(ctx context.Context, hours int) (*statusOut, error) {
 		u.fill(incidents, from, step)
 		u.judge(incidents, events)
 	}
+	if err := s.askAccessLogs(ctx, b.Upstreams, from, now); err != nil {
+		return nil, err
+	}
 	slices.SortStableFunc(b.Upstreams, func(x, y UpstreamState) int { return urgency(x.State) - urgency(y.State) })
 	b.Changes = []Mark{}
 	for _, e := range events {
@@ -102,6 +107,37 @@ func (s *Server) status(ctx context.Context, hours int) (*statusOut, error) {
 		}
 	}
 	return out, nil
+}
+
+// askAccessLogs finds out whether the upstreams that no event is about answered
+// requests: where log_format names the upstream, access logs say so.
+func (s *Server) askAccessLogs(ctx context.Context, list []UpstreamState, from, now time.Time) error {
+	if !slices.ContainsFunc(list, func(u UpstreamState) bool { return u.State == "idle" }) {
+		return nil
+	}
+	requests, err := query.Parse("kind:http_*")
+	if err != nil {
+		return err
+	}
+	facets, err := s.cfg.Searcher.Facets(ctx, Query{Query: requests, Since: from, Until: now}, []string{"upstream"}, 200)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		u := &list[i]
+		n := int64(0)
+		for _, f := range facets {
+			for _, v := range f.Values {
+				if slices.Contains(u.Addresses, v.Value) {
+					n += v.Count
+				}
+			}
+		}
+		if u.State == "idle" && n > 0 {
+			u.State, u.Why = "serving", strconv.FormatInt(n, 10)+" requests, no incident"
+		}
+	}
+	return nil
 }
 
 func urgency(state string) int {

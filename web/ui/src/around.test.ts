@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Incident, LogRecord } from './api/client'
-import { placeOf } from './around'
+import { placeOf, twins } from './around'
 import { ms } from './time'
 
 const inc = {
@@ -9,6 +9,18 @@ const inc = {
   causes: [{ evidence: [{ source: 'err.log', seq: 7, time: null }] }],
 } as unknown as Incident
 const record = (o: Partial<LogRecord>) => ({ source: 'err.log', seq: 7, time: null, not_before: null, not_after: null, ...o }) as LogRecord
+
+describe('twins', () => {
+  const a = record({ source: 'supervisord.log', message: 'exited: ledger', time: '2026-11-22T08:48:01.783Z' })
+  it.each([
+    ['the same line in the journal', { source: 'journal', time: '2026-11-22T08:48:01.784Z' }, true],
+    ['the same line again', { time: '2026-11-22T08:48:01.784Z' }, false],
+    ['another line', { source: 'journal', message: 'spawned: ledger' }, false],
+    ['long after', { source: 'journal', time: '2026-11-22T08:48:06.4Z' }, false],
+    ['of no time', { source: 'journal', time: null }, false],
+    ['without words', { source: 'journal', message: '' }, false],
+  ] as const)('%s', (_, o, want) => expect(twins(a, { ...a, ...o })).toBe(want))
+})
 
 describe('where a record stands', () => {
   it.each([

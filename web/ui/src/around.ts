@@ -13,6 +13,11 @@ export function inQuery(shown: Set<string> | null, r: LogRecord): boolean {
   return shown === null || shown.has(`${r.source}:${r.seq}`)
 }
 
+/** twins are the same line in two logs: the journal, syslog and a manager's own log often share one. */
+export function twins(a: LogRecord, b: LogRecord): boolean {
+  return a.message !== '' && a.message === b.message && a.source !== b.source && Math.abs(ms(a.time) - ms(b.time)) < 100
+}
+
 /** Where a record stands in time: as its log says, as its neighbours bound it, or where an incident that rests on it puts it. */
 export interface Place {
   t: number // NaN if nothing says
