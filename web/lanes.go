@@ -3,6 +3,7 @@ package web
 import (
 	"hash/fnv"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -72,7 +73,7 @@ func marks(inc *culprit.Incident, events []*culprit.Event) []Mark {
 		if t, _ := moment(e); !ok || t.IsZero() {
 			continue
 		}
-		if !own(inc, e) && lane != "kernel" && (lane != "changes" || e.Service != "") {
+		if !own(inc, e) && !cited(inc, e) && lane != "kernel" && (lane != "changes" || e.Service != "") {
 			continue
 		}
 		if len(l) == timelineMarks {
@@ -89,7 +90,7 @@ func mark(inc *culprit.Incident, e *culprit.Event, lane string) Mark {
 	t, exact := moment(e)
 	m := Mark{
 		Lane: lane, Time: t.UTC(), Kind: string(e.Kind), Severity: e.Severity.String(), Title: title(e),
-		Entity: e.Service, Text: cut(e.Text, listText), Count: max(e.Count, 1), Own: own(inc, e),
+		Entity: e.Service, Text: cut(e.Text, listText), Count: max(e.Count, 1), Own: own(inc, e) || cited(inc, e),
 	}
 	if len(e.Places) > 0 {
 		p := e.Places[0]
@@ -103,20 +104,83 @@ func mark(inc *culprit.Incident, e *culprit.Event, lane string) Mark {
 	if len(inc.Causes) > 0 {
 		evidence = inc.Causes[0].Evidence
 	}
+	// Of a report that is too long to show, what the verdict quotes of it.
+	if q := quote(evidence, e); q != nil && len(e.Text) > listText {
+		m.Text, m.Source, m.Line, m.Seq = cut(q.Text, listText), q.Source, q.Line, q.Seq
+	}
 	for _, c := range inc.Chain { // the event itself, before what shares its record
 		if c.Time != nil && c.Kind == m.Kind && c.Time.Equal(t) && number(c.Role) > 0 {
 			m.N = number(c.Role)
 			return m
 		}
 	}
-	for _, c := range inc.Chain {
-		for _, i := range c.Evidence {
-			if m.N == 0 && i >= 0 && i < len(evidence) && stands(e, evidence[i].Source, evidence[i].Line) {
-				m.N = number(c.Role)
+	// What a link cites first is its own; what it cites besides may be another's.
+	for _, first := range []bool{true, false} {
+		for _, c := range inc.Chain {
+			for k, i := range c.Evidence {
+				if m.N == 0 && (k == 0) == first && i >= 0 && i < len(evidence) && stands(e, evidence[i].Source, evidence[i].Line) {
+					m.N = number(c.Role)
+				}
 			}
 		}
 	}
 	return m
+}
+
+// cited reports whether the chain rests on an event, whoever wrote it.
+func cited(inc *culprit.Incident, e *culprit.Event) bool {
+	for _, c := range inc.Chain {
+		if c.Role == "impact" || len(inc.Causes) == 0 {
+			continue
+		}
+		for _, i := range c.Evidence {
+			if ev := inc.Causes[0].Evidence; i >= 0 && i < len(ev) && stands(e, ev[i].Source, ev[i].Line) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// untimed makes marks of the records that the chain rests on and for which the log
+// gives no time: they stand where the chain puts them.
+func untimed(inc *culprit.Incident, tl *Timeline) []Mark {
+	var l []Mark
+	for i := range inc.Chain {
+		c := &inc.Chain[i]
+		n := number(c.Role)
+		if c.Time == nil || n == 0 || n == 3 || len(c.Evidence) == 0 || len(inc.Causes) == 0 {
+			continue
+		}
+		k := c.Evidence[0]
+		if k < 0 || k >= len(inc.Causes[0].Evidence) {
+			continue
+		}
+		ev := inc.Causes[0].Evidence[k]
+		drawn := slices.ContainsFunc(tl.Marks, func(m Mark) bool { return m.Source == ev.Source && m.Line == ev.Line })
+		lane := laneOf(c, tl)
+		if ev.Time != nil || drawn || lane == "memory" {
+			continue
+		}
+		e := &culprit.Event{Kind: culprit.Kind(c.Kind), Places: []culprit.Place{{Source: ev.Source, Line: ev.Line, Seq: ev.Seq}}}
+		l = append(l, Mark{
+			ID: markID(e), Lane: lane, Time: c.Time.UTC(), Kind: c.Kind, Severity: culprit.SeverityError.String(), Title: title(e) + " (the log gives no time)",
+			Entity: inc.Service, Text: cut(ev.Text, listText), Source: ev.Source, Line: ev.Line, Seq: ev.Seq, Count: 1, N: n, Own: true,
+		})
+	}
+	return l
+}
+
+// quote is the evidence that stands in an event, the decisive one before others;
+// nil if none does.
+func quote(evidence []culprit.Evidence, e *culprit.Event) *culprit.Evidence {
+	var q *culprit.Evidence
+	for i := range evidence {
+		if ev := &evidence[i]; stands(e, ev.Source, ev.Line) && (q == nil || ev.Role == "decisive" && q.Role != "decisive") {
+			q = ev
+		}
+	}
+	return q
 }
 
 // stands reports whether an event was read at a place.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,8 +19,9 @@ import (
 )
 
 const (
-	listText = 4 << 10 // bytes of a record's text in a list; a single record is whole
-	maxSpan  = 10 * time.Minute
+	listText      = 4 << 10 // bytes of a record's text in a list; a single record is whole
+	maxSpan       = 10 * time.Minute
+	aroundUntimed = 20 // neighbours of a record of which no time is known
 )
 
 // A Record is a stored record as the API shows it.
@@ -152,7 +154,7 @@ type aroundIn struct {
 
 type aroundOut struct {
 	Body struct {
-		Records []Record `json:"records" doc:"Of all sources, in order of time, the given one among them"`
+		Records []Record `json:"records" doc:"Of all sources, in order of time, the given one among them; of its own source, in order, if no time is known of it"`
 	}
 }
 
@@ -213,15 +215,9 @@ func (s *Server) around(ctx context.Context, source string, seq int64, span time
 		return nil, err
 	}
 	r := h.Record
-	t := r.Time
+	t := about(r)
 	if t.IsZero() {
-		t = r.NotBefore
-	}
-	if t.IsZero() {
-		t = r.NotAfter
-	}
-	if t.IsZero() {
-		return []Hit{*h}, nil // nothing says where it belongs
+		return s.neighbours(ctx, h, min(limit, aroundUntimed))
 	}
 	// Both halves are asked for from the middle, so that a storm cuts off what is
 	// far away. The record's own instant belongs to the second one.
@@ -239,5 +235,39 @@ func (s *Server) around(ctx context.Context, source string, seq int64, span time
 	if !slices.ContainsFunc(l, is) { // more of one instant than the limit
 		l = slices.Insert(l, len(before.Hits), *h)
 	}
+	return l, nil
+}
+
+// about is the time of a record, or the nearest bound of it; zero if neither is known.
+func about(r *culprit.Record) time.Time {
+	for _, t := range []time.Time{r.Time, r.NotBefore, r.NotAfter} {
+		if !t.IsZero() {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+// neighbours returns the records that stand before and after one in its own
+// source, at most limit: of a log without times the order is all that is known.
+func (s *Server) neighbours(ctx context.Context, h *Hit, limit int) ([]Hit, error) {
+	l := []Hit{*h}
+	for _, step := range []int64{-1, 1} {
+		for k := int64(1); k <= int64(limit)/2; k++ {
+			seq := h.Seq + step*k
+			if seq < 0 {
+				break
+			}
+			n, err := s.cfg.Reader.Record(ctx, h.Record.Source, seq)
+			if errors.Is(err, culprit.ErrNotFound) {
+				break
+			}
+			if err != nil {
+				return nil, err
+			}
+			l = append(l, *n)
+		}
+	}
+	slices.SortFunc(l, func(a, b Hit) int { return cmp.Compare(a.Seq, b.Seq) })
 	return l, nil
 }

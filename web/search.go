@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	maxBins   = 1000
-	countTime = time.Second // an exact total is nice to have, not worth more
+	maxBins    = 1000
+	countTime  = time.Second // an exact total is nice to have, not worth more
+	endRecords = 50          // looked at for the first or last time of a range
 )
 
 // Selection is a query as the routes of records take it.
@@ -281,20 +282,20 @@ func (s *Server) closeRange(ctx context.Context, q *Query) (bool, error) {
 		if !end.t.IsZero() {
 			continue
 		}
-		p, err := s.cfg.Searcher.Search(ctx, Search{Query: *q, OldestFirst: end.oldest, Limit: 1})
+		// Records of which no time is known may stand at either end: they are passed over.
+		some := *q
+		if some.Since.IsZero() {
+			some.Since = time.Unix(0, 1)
+		}
+		p, err := s.cfg.Searcher.Search(ctx, Search{Query: some, OldestFirst: end.oldest, Limit: endRecords})
 		if err != nil {
 			return false, err
 		}
-		if len(p.Hits) == 0 {
-			return false, nil
-		}
-		r := p.Hits[0].Record
-		t := r.Time
-		if t.IsZero() {
-			t = r.NotBefore
-		}
-		if t.IsZero() {
-			t = r.NotAfter
+		t := time.Time{}
+		for i := range p.Hits {
+			if t = about(p.Hits[i].Record); !t.IsZero() {
+				break
+			}
 		}
 		if t.IsZero() {
 			return false, nil

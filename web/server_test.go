@@ -726,3 +726,82 @@ func TestMetrics(t *testing.T) {
 		t.Errorf("%d %.400s", w.Code, w.Body)
 	}
 }
+
+// TestUntimed: records of which no time is known take nothing away from the others,
+// and have the neighbours of their own log.
+func TestUntimed(t *testing.T) {
+	a, err := webtest.New(webtest.Outage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var seqs []int64
+	for i := range 3 {
+		h := a.Add("/var/log/app.err.log", "app", fmt.Sprintf("Error: number %d", i), culprit.SeverityNone, "", 1)
+		h.Record.Time = time.Time{}
+		seqs = append(seqs, h.Seq)
+	}
+	s, err := web.New(webtest.Config(a))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type hist struct {
+		Total int
+		From  time.Time
+		Bins  []web.HistogramBin
+	}
+	if all := body[hist](t, s.Handler(), "/api/histogram?by=phase"); all.Total < 1000 || len(all.Bins) == 0 || all.From.Year() != 2026 {
+		t.Errorf("histogram of all: %d records in %d bins from %s", all.Total, len(all.Bins), all.From)
+	}
+	if none := body[hist](t, s.Handler(), "/api/histogram?q=source:app.err.log"); len(none.Bins) != 0 {
+		t.Errorf("histogram of records without a time: %d bins", len(none.Bins))
+	}
+	around := body[struct{ Records []web.Record }](t, s.Handler(), fmt.Sprintf("/api/records/%s/%d/surroundings", url.PathEscape("/var/log/app.err.log"), seqs[1]))
+	var got []int64
+	for _, r := range around.Records {
+		got = append(got, r.Seq)
+	}
+	if fmt.Sprint(got) != fmt.Sprint(seqs) {
+		t.Errorf("around the second: %v, want %v", got, seqs)
+	}
+}
+
+// named are access logs that name the upstream of each request.
+type named struct{ web.Searcher }
+
+func (n named) Facets(ctx context.Context, q web.Query, fields []string, top int) ([]web.Facet, error) {
+	if len(fields) == 1 && fields[0] == "upstream" {
+		return []web.Facet{{Field: "upstream", Values: []web.FacetValue{{Value: "127.0.0.1:5002", Count: 58}, {Value: "127.0.0.1:5001", Count: 54}}}}, nil
+	}
+	return n.Searcher.Facets(ctx, q, fields, top)
+}
+
+// TestStateOfUpstreams: where no event tells of a service, access logs may; and what
+// nothing tells of has at least the name that nginx gives it.
+func TestStateOfUpstreams(t *testing.T) {
+	a, err := webtest.New(webtest.Outage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := webtest.Config(a)
+	cfg.Searcher = named{a}
+	topo := webtest.Topology()
+	topo.Services = nil
+	cfg.Topology = func() *culprit.Topology { return topo }
+	s, err := web.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]web.UpstreamState{}
+	for _, u := range body[struct{ Upstreams []web.UpstreamState }](t, s.Handler(), "/api/status?hours=1").Upstreams {
+		got[u.Name] = u
+	}
+	if u := got["reports"]; u.State != "serving" || u.Why != "112 requests, no incident" || len(u.Addresses) != 2 {
+		t.Errorf("what its access log tells of: %+v", u)
+	}
+	if u := got["admin.example.com"]; u.State != "idle" || u.Service != "" {
+		t.Errorf("what nothing tells of: %+v", u)
+	}
+	if u := got["shop_api"]; u.State != "failing" || u.Service != "shop-api" {
+		t.Errorf("what an incident tells of: %+v", u)
+	}
+}

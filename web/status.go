@@ -4,17 +4,20 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"culprit"
+	"culprit/internal/query"
 )
 
 // An UpstreamState is one upstream, the service behind it, and how it is now.
 type UpstreamState struct {
 	Service   string         `json:"service" doc:"Empty if it is not known who serves it"`
+	Name      string         `json:"name" doc:"Of the upstream block in nginx's configuration, else of the host that is passed on to it; may be empty"`
 	Addresses []string       `json:"addresses"`
 	Manager   string         `json:"manager"`
 	State     string         `json:"state" enum:"failing,serving,restarting,down,idle"`
@@ -93,6 +96,9 @@ func (s *Server) status(ctx context.Context, hours int) (*statusOut, error) {
 		u.fill(incidents, from, step)
 		u.judge(incidents, events)
 	}
+	if err := s.askAccessLogs(ctx, b.Upstreams, from, now); err != nil {
+		return nil, err
+	}
 	slices.SortStableFunc(b.Upstreams, func(x, y UpstreamState) int { return urgency(x.State) - urgency(y.State) })
 	b.Changes = []Mark{}
 	for _, e := range events {
@@ -101,6 +107,37 @@ func (s *Server) status(ctx context.Context, hours int) (*statusOut, error) {
 		}
 	}
 	return out, nil
+}
+
+// askAccessLogs finds out whether the upstreams that no event is about answered
+// requests: where log_format names the upstream, access logs say so.
+func (s *Server) askAccessLogs(ctx context.Context, list []UpstreamState, from, now time.Time) error {
+	if !slices.ContainsFunc(list, func(u UpstreamState) bool { return u.State == "idle" }) {
+		return nil
+	}
+	requests, err := query.Parse("kind:http_*")
+	if err != nil {
+		return err
+	}
+	facets, err := s.cfg.Searcher.Facets(ctx, Query{Query: requests, Since: from, Until: now}, []string{"upstream"}, 200)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		u := &list[i]
+		n := int64(0)
+		for _, f := range facets {
+			for _, v := range f.Values {
+				if slices.Contains(u.Addresses, v.Value) {
+					n += v.Count
+				}
+			}
+		}
+		if u.State == "idle" && n > 0 {
+			u.State, u.Why = "serving", strconv.FormatInt(n, 10)+" requests, no incident"
+		}
+	}
+	return nil
 }
 
 func urgency(state string) int {
@@ -112,7 +149,7 @@ func urgency(state string) int {
 func rows(t *culprit.Topology, incidents []*culprit.Incident) []UpstreamState {
 	var l []UpstreamState
 	have := map[string]bool{}
-	add := func(addresses []string, service, manager string) {
+	add := func(addresses []string, name, service, manager string) {
 		addresses = slices.DeleteFunc(slices.Clone(addresses), func(a string) bool { return have[a] || a == "" })
 		if len(addresses) == 0 {
 			return
@@ -120,7 +157,7 @@ func rows(t *culprit.Topology, incidents []*culprit.Incident) []UpstreamState {
 		for _, a := range addresses {
 			have[a] = true
 		}
-		l = append(l, UpstreamState{Service: service, Addresses: addresses, Manager: manager, Strip: []StripBin{}, Incidents: []IncidentSpan{}})
+		l = append(l, UpstreamState{Service: service, Name: name, Addresses: addresses, Manager: manager, Strip: []StripBin{}, Incidents: []IncidentSpan{}})
 	}
 	for _, srv := range t.Servers {
 		for _, loc := range srv.Locations {
@@ -134,7 +171,7 @@ func rows(t *culprit.Topology, incidents []*culprit.Incident) []UpstreamState {
 					service, manager = svc.Name, svc.Manager
 				}
 			}
-			add(addresses, service, manager)
+			add(addresses, nameOf(t, &srv, loc.Pass), service, manager)
 		}
 	}
 	for _, inc := range incidents {
@@ -149,10 +186,22 @@ func rows(t *culprit.Topology, incidents []*culprit.Incident) []UpstreamState {
 			}
 		}
 		for _, u := range inc.Upstreams {
-			add([]string{u}, inc.Service, manager)
+			add([]string{u}, "", inc.Service, manager)
 		}
 	}
 	return l
+}
+
+// nameOf is what nginx's configuration calls the target of a pass directive.
+func nameOf(t *culprit.Topology, srv *culprit.Server, pass string) string {
+	to := culprit.PassAddress(pass)
+	if slices.ContainsFunc(t.Groups, func(g culprit.UpstreamGroup) bool { return g.Name == to }) {
+		return to
+	}
+	if len(srv.Names) > 0 {
+		return srv.Names[0]
+	}
+	return ""
 }
 
 // fill puts the incidents of an upstream on its strip.

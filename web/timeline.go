@@ -52,7 +52,7 @@ type Mark struct {
 	Seq      int64     `json:"seq"`
 	Count    int       `json:"count"`
 	N        int       `json:"n" doc:"1 root cause, 2 critical failure, 3 impact, 0 none of them"`
-	Own      bool      `json:"own" doc:"It is about the service of the incident"`
+	Own      bool      `json:"own" doc:"It is about the service of the incident, or the verdict rests on it"`
 }
 
 // An OtherSource counts the requests of an access log that the incident does
@@ -135,6 +135,8 @@ func (s *Server) timeline(ctx context.Context, inc *culprit.Incident) (*Timeline
 
 	tl.Failures = failures(inc, events, tl)
 	tl.Marks = marks(inc, events)
+	tl.Marks = append(tl.Marks, untimed(inc, tl)...)
+	slices.SortStableFunc(tl.Marks, func(a, b Mark) int { return a.Time.Compare(b.Time) })
 	tl.Memory, err = s.memory(ctx, inc, events, tl)
 	if err != nil {
 		return nil, err

@@ -182,3 +182,46 @@ func TestStatusRows(t *testing.T) {
 		t.Errorf("last hour: %d failed", hour.Upstreams[0].Failed)
 	}
 }
+
+// TestTimelineOfWhatIsCited: the chain may rest on a line without a time, and on one
+// that is another program's; both are marks.
+func TestTimelineOfWhatIsCited(t *testing.T) {
+	a, err := webtest.New(webtest.Quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := webtest.Quiet.Add(-20 * time.Second)
+	words := a.Add("/var/log/app.err.log", "billing", "Error: Cannot find module './x'\n    at main.js:1:2", culprit.SeverityNone, culprit.KindModuleNotFound, 1)
+	words.Record.Time = time.Time{}
+	guard := a.Add("journal", "supervisor", "Worker process exceeded allocated memory limit", culprit.SeverityInfo, culprit.KindMemoryLimitExceeded, 1)
+	guard.Record.Time = at
+	cite := func(h web.Hit, tm *time.Time) culprit.Evidence {
+		return culprit.Evidence{Source: h.Record.Source, Line: h.Record.LineFrom, Seq: h.Seq, Time: tm, Text: string(h.Record.Text), Role: "decisive"}
+	}
+	later := at.Add(5 * time.Second)
+	a.AddIncident(&culprit.Incident{
+		ID: "cited", Start: at, End: at.Add(10 * time.Second), Service: "billing", Upstreams: []string{"127.0.0.1:4000"},
+		Causes: []culprit.Cause{{Kind: "module_not_found", Evidence: []culprit.Evidence{cite(words, nil), cite(guard, &at)}}},
+		Chain: []culprit.ChainLink{
+			{Time: &at, Kind: "memory_limit", Role: "trigger", Evidence: []int{1, 0}},
+			{Time: &later, Kind: "module_not_found", Role: "failure", Evidence: []int{0}},
+		},
+	})
+	s, err := web.New(webtest.Config(a))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tl := body[web.Timeline](t, s.Handler(), "/api/incidents/cited/timeline")
+	found := map[string]web.Mark{}
+	for _, m := range tl.Marks {
+		if m.N > 0 {
+			found[m.Lane] = m
+		}
+	}
+	if m := found["app"]; !m.Time.Equal(later) || m.N != 2 || m.Seq != words.Seq || !strings.Contains(m.Title, "no time") || !strings.Contains(m.Text, "Cannot find module") {
+		t.Errorf("the line without a time: %+v", m)
+	}
+	if m := found["manager"]; !m.Time.Equal(at) || m.N != 2 || m.Seq != guard.Seq || !m.Own {
+		t.Errorf("the line of another program: %+v", m)
+	}
+}

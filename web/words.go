@@ -31,7 +31,7 @@ func title(e *culprit.Event) string {
 		return "systemd-oomd killed it"
 	case culprit.KindMainExited, culprit.KindControlExited, culprit.KindExited:
 		if s := a.Get("exit_status"); s != "" {
-			return "exited, " + cut(s, 24)
+			return "exited with " + cut(s, 24)
 		}
 		if s := a.Get("signal"); s != "" {
 			return "ended by " + cut(s, 24)

@@ -206,6 +206,9 @@ func (p *parser) word(i int, fresh bool) (int, error) {
 		colon := strings.IndexByte(s[i:], ':')
 		if colon > 0 && colon < 32 {
 			name := s[i : i+colon]
+			if name == "level" { // as loggers call it
+				name = "severity"
+			}
 			if c := ClassOf(name); c != ClassNone {
 				if end, ok, err := p.field(i, i+colon+1, name, c); ok || err != nil {
 					return end, err

@@ -41,6 +41,7 @@ func TestParse(t *testing.T) {
 		{"number range", "status:500..504", "status:500..504"},
 		{"severity by name", "severity:<=error", "severity:<=3"},
 		{"severity by number", "severity:3", "severity:3"},
+		{"severity as loggers call it", "level:<=error", "severity:<=3"},
 		{"field in a group", "(status:502 OR status:504)", "status:502 OR status:504"},
 		{"address as a field", "upstream:127.0.0.1:3000", `upstream:"127.0.0.1:3000"`},
 		{"unicode", "GRÖSSE", `"grösse"`},

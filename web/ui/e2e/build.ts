@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** Builds the test server once for all files. */
+/** Builds the test server and culprit itself once for all files. */
 export default function setup(): () => void {
   const dir = mkdtempSync(join(tmpdir(), 'culprit-e2e-'))
-  const bin = join(dir, 'serve')
-  execFileSync('go', ['build', '-o', bin, './web/webtest/serve'], { cwd: fileURLToPath(new URL('../../..', import.meta.url)), stdio: 'inherit' })
-  process.env.CULPRIT_E2E_SERVE = bin
+  for (const [name, pkg] of [['CULPRIT_E2E_SERVE', './web/webtest/serve'], ['CULPRIT_E2E_CULPRIT', './cmd/culprit']] as const) {
+    const bin = join(dir, name.toLowerCase())
+    execFileSync('go', ['build', '-o', bin, pkg], { cwd: fileURLToPath(new URL('../../..', import.meta.url)), stdio: 'inherit' })
+    process.env[name] = bin
+  }
   return () => rmSync(dir, { recursive: true, force: true })
 }

@@ -20,6 +20,13 @@ describe('home', () => {
     expect(await p.locator('.srcs').textContent()).toContain('sudo usermod -aG adm culprit')
     expect(await p.locator('.past li:not(.head)').count()).toBe(5)
   })
+  it('claims nothing while it asks', async () => {
+    const p = await s.page()
+    await p.route(/\/api\/(?:incidents|status|sources)/, () => undefined) // no answer
+    await p.goto(s.base)
+    await p.getByText('Asking for past incidents').waitFor()
+    expect(await p.locator('main').textContent()).not.toMatch(/None in|No open incident|Everything serves|No upstream/)
+  })
   it('keeps the range in the address', async () => {
     const p = await s.page()
     await p.goto(s.base)

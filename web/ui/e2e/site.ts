@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 export const OOM = 'shop-api-20261122T072229'
 export const MODULE = 'shop-api-20261122T072910'
 
-/** A running test server with a browser beside it. */
+/** A running program that serves the pages, with a browser beside it. */
 export class Site {
   base = ''
   private child: ChildProcess | null = null
@@ -17,14 +17,32 @@ export class Site {
 
   constructor(private readonly browser: () => Browser) {}
 
+  /** start runs the test server over the recorded morning. */
   async start(...args: string[]): Promise<void> {
     this.args = args
     if (!this.base) this.base = `http://127.0.0.1:${await freePort()}`
-    const child = spawn(process.env.CULPRIT_E2E_SERVE!, ['-addr', new URL(this.base).host, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    await this.run(process.env.CULPRIT_E2E_SERVE!, ['-addr', new URL(this.base).host, ...args])
+  }
+
+  /** demo runs culprit demo, which looks for a free port by itself. */
+  async demo(): Promise<void> {
+    this.base = await this.run(process.env.CULPRIT_E2E_CULPRIT!, ['demo'])
+  }
+
+  /** run starts a program and returns the address that it says it serves at. */
+  private async run(program: string, args: string[]): Promise<string> {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
     this.child = child
-    await new Promise<void>((ok, no) => {
-      child.stdout!.once('data', () => ok())
-      child.once('exit', (code) => no(new Error(`test server ended with ${code}`)))
+    return new Promise<string>((ok, no) => {
+      let said = ''
+      const hear = (b: Buffer) => {
+        said += b.toString()
+        const at = /(?:^|the pages are at )(http:\/\/127\.0\.0\.1:\d+)\/?\s/m.exec(said) // the story names other addresses
+        if (at) ok(at[1]!)
+      }
+      child.stdout.on('data', hear)
+      child.stderr.on('data', hear)
+      child.once('exit', (code) => no(new Error(`${program} ended with ${code}: ${said}`)))
     })
   }
 
@@ -34,7 +52,7 @@ export class Site {
     if (!c || c.exitCode !== null) return
     await new Promise<void>((ok) => {
       c.once('exit', () => ok())
-      c.kill('SIGKILL')
+      c.kill(this.args.length ? 'SIGKILL' : 'SIGTERM') // the demo takes its folder away with it
     })
   }
 
@@ -77,8 +95,17 @@ export class Site {
   }
 }
 
-/** site starts a server for a file, and checks after each test that no page did what it must not. */
+/** site starts the test server for a file, and checks after each test that no page did what it must not. */
 export function site(...args: string[]): Site {
+  return served((s) => s.start(...args))
+}
+
+/** demo is culprit demo: the real store, the real API, the examples. */
+export function demo(): Site {
+  return served((s) => s.demo())
+}
+
+function served(start: (s: Site) => Promise<void>): Site {
   let browser: Browser
   const s = new Site(() => browser)
   beforeAll(async () => {
@@ -86,7 +113,7 @@ export function site(...args: string[]): Site {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--no-first-run'],
     })
-    await s.start(...args)
+    await start(s)
   })
   afterEach(async () => {
     await s.closePages()

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { change, elide, focus, folds, hits, printable, proof, trace, type Piece } from './log'
+import { change, elide, focus, folds, hits, paths, printable, proof, trace, type Piece } from './log'
 
 const text = (p: Piece[]) => p.map((x) => x.text).join('')
 const nginx = '2026/11/22 08:22:33 [error] 287#287: *1624 connect() failed (111: Connection refused) while connecting to upstream, client: 203.0.113.182, server: shop.example.com, request: "GET /api/products?page=6 HTTP/1.1", upstream: "http://127.0.0.1:3000/products?page=6", host: "shop.example.com"'
@@ -32,7 +32,19 @@ describe('proof', () => {
     expect(text(p)).toBe(nginx)
     expect(p.find((x) => x.mark)?.text).toBe('connect() failed (111: Connection refused)')
   })
+  it('marks what an entry of a reflog did', () => expect(proof(`${'a'.repeat(40)} ${'b'.repeat(40)} deploy <d@h> 1795337192 +0900\treset: moving to r-2`).find((x) => x.mark)?.text).toBe('reset: moving to r-2'))
   it('leaves an unknown line alone', () => expect(proof('hello')).toEqual([{ text: 'hello' }]))
+})
+
+describe('paths', () => {
+  it.each([
+    ['module ./config/app.module was not found', ['./config/app.module']],
+    ['the module ../lib/a is missing in /srv/app/dist/main.js.', ['../lib/a', '/srv/app/dist/main.js']],
+    ['PostgreSQL on 127.0.0.1:5432 refuses http://a/b and 1/2', []],
+  ])('%s', (s, want) => {
+    expect(paths(s).filter((p) => p.strong).map((p) => p.text)).toEqual(want)
+    expect(text(paths(s))).toBe(s)
+  })
 })
 
 describe('hits', () => {
@@ -52,6 +64,8 @@ describe('elide', () => {
     ['Nest', '[Nest] 232  - 11/22/2026, 8:22:26 AM    WARN [RecoService] cache holds 40', '', {}, '[RecoService] cache holds 40'],
     ['trace', 'node:internal/x:1\n  throw err\nError: Cannot find module \'./a\'\n    at f (a.js:1:2)', '', {}, "Error: Cannot find module './a' … 4 lines"],
     ['one line', 'plain', 'plain', {}, 'plain'],
+    ['envelope of time, host and process', '2026-11-22T17:49:31.06+09:00 vps-17 systemd[1]: Started nginx.', 'Started nginx.', {}, 'Started nginx.'],
+    ['a message that is not the end', 'a: b (c)', 'b', {}, 'a: b (c)'],
     ['empty', '', '', {}, ''],
   ])('%s', (_, raw, message, attributes, want) => expect(text(elide(raw, message, attributes))).toBe(want))
   it('cuts a monster', () => expect(text(elide('x'.repeat(1_000_000), '')).length).toBeLessThan(2100))

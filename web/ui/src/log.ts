@@ -54,7 +54,10 @@ const decisive = [
   /(?:JavaScript heap out of memory|Reached heap limit)/,
   /activating release \S{1,80}/,
   /cache holds \d+ matrices, rss \d+ MB/,
-  /gave up: [^\n]{1,60}/,
+  /gave up: [^\n]{1,120}/,
+  /exceeded allocated memory limit/,
+  // what an entry of git's reflog did
+  /(?<=^[0-9a-f]{40} [0-9a-f]{40} [^\t\n]{0,200}\t)[^\n]{1,300}/,
   /exited: \S{1,60} \([^)\n]{1,60}\)/,
 ]
 
@@ -134,6 +137,8 @@ export function elide(text: string, message: string, attributes: Record<string, 
   const said = message && message !== text ? (message.split('\n').map((l) => l.trim()).find(Boolean) ?? '') : ''
   let line = lines.length > 1 ? said || lines.find((l) => /^(?:[A-Z]\w*)?(?:Error|Exception)\b/.test(l)) || lines[0] || '' : lines[0] ?? ''
   line = line.slice(0, 2000).replace(nestLine, '')
+  // The envelope of time, host and process stands in columns of its own.
+  if (lines.length === 1 && said.length > 3 && line.endsWith(said)) line = said
   return lines.length > 1 ? [{ text: line }, { text: ` \u2026 ${lines.length === 40 ? '40 or more' : lines.length} lines`, gap: true }] : [{ text: line }]
 }
 
@@ -164,6 +169,11 @@ export function folds(lines: TraceLine[]): { lines: TraceLine[]; folded: boolean
   }
   // One frame is not worth a fold.
   return out.map((g) => (g.folded && g.lines.length < 2 ? { lines: g.lines, folded: false } : g))
+}
+
+/** paths cuts a sentence around the paths in it. */
+export function paths(text: string): Piece[] {
+  return text.split(/((?:\.{1,2}|(?<![\w:/]))\/[\w@.\/-]{1,300}[\w\/])/).map((t, i) => (i % 2 ? { text: t, strong: true } : { text: t })).filter((p) => p.text !== '')
 }
 
 /** base is the last part of a path. */

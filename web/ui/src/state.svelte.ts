@@ -1,7 +1,7 @@
 // What every page needs: the service, its clock, incidents, the connection, and
 // the reader's settings.
 import { api, APIError, type Counts, type Health, type Incident } from './api/client'
-import { known, ms, type Zone } from './time'
+import { DAY, known, ms, offset, type Zone } from './time'
 
 class State {
   health = $state<Health | null>(null)
@@ -29,6 +29,8 @@ class State {
     const z = this.health?.zone ?? ''
     return known(z) ? z : Intl.DateTimeFormat().resolvedOptions().timeZone
   })
+  /** there are two zones to choose from */
+  readonly zones = $derived(offset(this.beat, this.home) !== '+00' || offset(this.beat + 182 * DAY, this.home) !== '+00')
   readonly zone: Zone = $derived(this.utc ? 'UTC' : this.home)
   readonly open = $derived((this.incidents ?? []).filter((i) => i.ongoing))
 

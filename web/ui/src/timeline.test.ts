@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Incident, Mark, Timeline } from './api/client'
-import { again, bars, boxes, clusters, fit, hatches, labels, numbered, runs, total, zoom } from './timeline'
+import { again, bars, boxes, clusters, fit, hatches, labels, numbered, placed, runs, total, zoom } from './timeline'
 
 const T0 = Date.parse('2026-11-22T07:22:00Z')
 const at = (s: number) => new Date(T0 + s * 1000).toISOString()
@@ -43,6 +43,22 @@ describe('clusters', () => {
     const ls = labels(cs, (c) => c.top.title, 0, 600).map((l) => (l.end ? [l.x - l.text.length * 6.4, l.x] : [l.x, l.x + l.text.length * 6.4]) as [number, number])
     expect(ls.length).toBeGreaterThan(2)
     for (const [i, a] of ls.entries()) for (const b of ls.slice(i + 1)) expect(a[1] < b[0] || b[1] < a[0]).toBe(true)
+  })
+  it('leaves room for a number beside its mark, on either side', () => {
+    const cs = clusters([mark(10), mark(50)], (t) => (t - T0) / 100)
+    const to = (dx: number) => labels(cs, () => 'ab', 0, 1000, 11, { [cs[0]!.id]: { n: 2, dx } })
+    expect(to(23)[0]!.x - cs[0]!.x).toBeGreaterThan(23 + 11)
+    expect(to(-23)[0]!.x - cs[0]!.x).toBe(11)
+    // To the left of a number on the left, where there is no room on the right.
+    expect(cs[0]!.x - labels(cs, () => 'ab', 0, cs[0]!.x + 12, 11, { [cs[0]!.id]: { n: 2, dx: -23 } })[0]!.x).toBeGreaterThan(23 + 11)
+  })
+  it('lets the mark that says more stand for two of a kind', () => {
+    const l = clusters([mark(1, { kind: 'app_started', title: 'listening' }), mark(1.001, { kind: 'app_started', title: 'listening on :3000' })], (t) => (t - T0) / 100)
+    expect(l.map((c) => c.top.title)).toEqual(['listening on :3000'])
+  })
+  it('draws what the chain rests on before what is only louder', () => {
+    const l = clusters([mark(1, { n: 2, severity: '', title: 'over its limit' }), mark(1.01, { n: 2, severity: 'warning', title: 'ended' })], (t) => (t - T0) / 100)
+    expect(l.map((c) => c.top.title)).toEqual(['over its limit'])
   })
 })
 
@@ -96,5 +112,31 @@ describe('boxes and evidence', () => {
   it('shows two boxes where nothing came before', () => expect(boxes({ ...inc, chain: inc.chain.slice(1) }).map((b) => b.label)).toEqual(['Cause', 'Impact']))
   it('survives an empty chain', () => expect(boxes({ ...inc, chain: [], causes: [] } as unknown as Incident).map((b) => b.n)).toEqual([3]))
   it('numbers evidence by its link; indexes that do not exist are left out', () => expect(numbered(inc).map((p) => [p.n, p.title])).toEqual([[1, 'Deploy'], [2, 'Last words'], [2, 'Given up'], [3, 'First refusal']]))
+  it('gives a line to the step that cites it first, not to the first that cites it', () => {
+    const two = { ...inc, chain: [{ ...inc.chain[0], evidence: [0, 1] }, ...inc.chain.slice(1)] } as unknown as Incident
+    expect(numbered(two).map((p) => [p.n, p.title])).toEqual([[1, 'Deploy'], [2, 'Last words'], [2, 'Given up'], [3, 'First refusal']])
+  })
+  it('puts a line without a time where the step stands that cites it', () => {
+    const untimed = { ...inc, causes: [{ evidence: inc.causes[0]!.evidence.map((x, i) => ({ ...x, time: null, seq: i + 10 })) }] } as unknown as Incident
+    expect(numbered(untimed).map((p) => p.t - T0)).toEqual([1000, 2000, 3000, 1000])
+    expect(placed(untimed, 'journal', 11)).toBe(T0 + 2000)
+    expect(placed(untimed, 'journal', 99)).toBeNaN()
+    expect(placed(inc, 'journal', 0)).toBeNaN()
+  })
+  it('says how many there were like an error line', () => {
+    const counted = { ...inc, failures: { by_phase: { refused: 170, reset: 94, closed_early: 1, connect_timeout: 9, read_timeout: 40 } } } as unknown as Incident
+    expect(numbered(counted).map((p) => p.of)).toEqual([0, 0, 0, 170])
+  })
+  it.each([
+    ['2026-11-22 17:47:57,065 WARN exited: ledger (terminated by SIGKILL; not expected)', 'Ended by SIGKILL'],
+    ['2026-11-22 17:48:01,783 WARN exited: ledger (exit status 1; not expected)', 'Exited with 1'],
+    ['shop-api.service: Main process exited, code=killed, status=9/KILL', 'Exited with 9/KILL'],
+    ['shop-api.service: A process of this unit has been killed by the OOM killer.', 'Its manager saw the kill'],
+    ['upstream prematurely closed connection while reading', 'First closed early'],
+    [`${'a'.repeat(40)} ${'b'.repeat(40)} deploy <d@h> 1795337192 +0900\treset: moving to release-2.3.1`, 'Deploy'],
+  ])('names the evidence %s', (text, want) => {
+    const one = { ...inc, chain: [{ ...inc.chain[0], evidence: [0] }], causes: [{ evidence: [e(text, 'supports')] }] } as unknown as Incident
+    expect(numbered(one)[0]!.title).toBe(want)
+  })
   it('gives the same line cited twice two keys', () => expect(new Set(numbered(inc).map((p) => p.key)).size).toBe(4))
 })

@@ -1,6 +1,7 @@
 // The geometry of the timeline: what is merged, what is labelled, what is
 // hatched. Pure, so that it can be tested without a page.
 import type { Evidence, Incident, Mark, Timeline } from './api/client'
+import { change } from './log'
 import { ms } from './time'
 
 export interface View {
@@ -39,7 +40,9 @@ const rank: Record<string, number> = { emerg: 0, alert: 1, crit: 2, error: 3, wa
 
 /** weight orders marks: those of the cause first, then by severity. */
 function weight(m: Mark): number {
-  return (m.n > 0 ? m.n : 9) * 100 + (m.own ? 0 : 20) + (rank[m.severity] ?? 8)
+  const level = rank[m.severity] ?? 8
+  // What the chain rests on weighs as much as an error, whatever level its log gave it.
+  return (m.n > 0 ? m.n : 9) * 100 + (m.own ? 0 : 20) + (m.n > 0 ? Math.min(level, 3) : level)
 }
 
 /** clusters merges marks of one row that are closer than gap pixels. */
@@ -51,7 +54,9 @@ export function clusters(marks: Mark[], x: X, gap = 8): Cluster[] {
     const last = out.at(-1)
     if (last && px - x(ms(last.marks.at(-1)!.time)) < gap && !(last.top.n && m.n && last.top.n !== m.n)) {
       last.marks.push(m)
-      if (weight(m) < weight(last.top)) {
+      // Of two of a kind the one that says more stands for both.
+      const more = m.kind === last.top.kind && m.title.length > last.top.title.length ? 0.5 : 0
+      if (weight(m) - more < weight(last.top)) {
         last.top = m
         last.id = m.id
         last.t = t
@@ -70,28 +75,46 @@ export interface Label {
   end: boolean // to the left of its mark
 }
 
-/** wide is about how many pixels a text of 12 px takes. */
-export function wide(text: string, px = 6.4): number {
-  return text.length * px
+type Face = '12' | 'bold 12' | '11'
+let pen: CanvasRenderingContext2D | null | undefined
+let family = ''
+/** wide is how many pixels a text takes on the chart. Each system has its own font, so the browser measures it. */
+export function wide(text: string, face: Face = '12'): number {
+  if (pen === undefined) pen = typeof CanvasRenderingContext2D === 'undefined' ? null : document.createElement('canvas').getContext('2d')
+  if (!pen) return text.length * (face === 'bold 12' ? 6.9 : face === '11' ? 5.9 : 6.4)
+  family ||= getComputedStyle(document.body).fontFamily
+  const font = `${face === 'bold 12' ? '600 12' : face}px ${family}`
+  if (pen.font !== font) pen.font = font
+  return pen.measureText(text).width
 }
 
-/** labels places what fits: to the right of its mark, else to the left. */
-export function labels(cs: Cluster[], text: (c: Cluster) => string, left: number, right: number, off = 11): Label[] {
-  const taken: [number, number][] = cs.map((c) => [c.x - 8, c.x + 8])
+/** BADGE is where the number of a box stands beside its mark: how far off, and how wide to either side. */
+export const BADGE = { x: 23, r: 11 }
+export interface Badge {
+  n: number
+  dx: number // to the right of its mark, or to the left
+}
+
+/** labels places what fits: to the right of its mark, else to the left. badged are the marks with a number beside them. */
+export function labels(cs: Cluster[], text: (c: Cluster) => string, left: number, right: number, off = 11, badged: Record<string, Badge> = {}): Label[] {
+  // How far a mark reaches with its number.
+  const reach = (c: Cluster, side: 1 | -1) => ((badged[c.id]?.dx ?? 0) * side > 0 ? BADGE.x + BADGE.r : 8)
+  const taken: [number, number][] = cs.map((c) => [c.x - reach(c, -1), c.x + reach(c, 1)])
   const out: Label[] = []
   for (const c of [...cs].sort((a, b) => weight(a.top) - weight(b.top))) {
     if (c.x < left || c.x > right) continue
     const s = text(c)
-    const o = c.top.n > 0 && c.top.n < 3 ? off + 25 : off
+    const after = reach(c, 1) > 8 ? off + BADGE.x + 2 : off
+    const before = reach(c, -1) > 8 ? off + BADGE.x + 2 : off
     const w = wide(s)
-    const own = (a: number, b: number) => a === c.x - 8 && b === c.x + 8
+    const own = (a: number, b: number) => a === c.x - reach(c, -1) && b === c.x + reach(c, 1)
     const free = (a: number, b: number) => a >= left && b <= right && taken.every(([p, q]) => own(p, q) || b < p || a > q)
-    if (free(c.x + o - 2, c.x + o + w)) {
-      out.push({ id: c.id, x: c.x + o, text: s, end: false })
-      taken.push([c.x + o - 2, c.x + o + w])
-    } else if (free(c.x - off - w, c.x - off + 2)) {
-      out.push({ id: c.id, x: c.x - off, text: s, end: true })
-      taken.push([c.x - off - w, c.x - off + 2])
+    if (free(c.x + after - 2, c.x + after + w)) {
+      out.push({ id: c.id, x: c.x + after, text: s, end: false })
+      taken.push([c.x + after - 2, c.x + after + w])
+    } else if (free(c.x - before - w, c.x - before + 2)) {
+      out.push({ id: c.id, x: c.x - before, text: s, end: true })
+      taken.push([c.x - before - w, c.x - before + 2])
     }
   }
   return out
@@ -236,8 +259,9 @@ export interface Box {
   role: 'root' | 'failure' | 'impact'
   label: string
   time: string | null
+  kind: string // of the step of the chain
   text: string
-  detail: string[]
+  detail: { time: string | null; text: string }[]
   line: Evidence | null
 }
 
@@ -253,23 +277,43 @@ export function boxes(inc: Incident): Box[] {
     return of.find((e) => e.role === 'decisive' && e !== not) ?? (not ? of.findLast((e) => e !== not) : of[0]) ?? of[0] ?? null
   }
   const out: Box[] = []
-  if (root && root !== failure) out.push({ n: 1, role: 'root', label: 'Root cause', time: root.time ?? null, text: root.text, detail: [], line: line(root, line(failure)) })
+  if (root && root !== failure) out.push({ n: 1, role: 'root', label: 'Root cause', time: root.time ?? null, kind: root.kind, text: root.text, detail: [], line: line(root, line(failure)) })
   if (failure) {
-    const rest = inc.chain.filter((c) => (c.role === 'keeps_down' || c.role === 'recovery' || c.role === 'trigger') && c !== failure).map((c) => c.text)
-    out.push({ n: 2, role: 'failure', label: root ? 'Critical failure' : 'Cause', time: failure.time ?? null, text: failure.text, detail: rest, line: line(failure) })
+    const rest = inc.chain.filter((c) => (c.role === 'keeps_down' || c.role === 'trigger') && c !== failure).map((c) => ({ time: c.time ?? null, text: c.text }))
+    out.push({ n: 2, role: 'failure', label: root ? 'Critical failure' : 'Cause', time: failure.time ?? null, kind: failure.kind, text: failure.text, detail: rest, line: line(failure) })
   }
-  out.push({ n: 3, role: 'impact', label: 'Impact', time: null, text: impact?.text ?? '', detail: [], line: null })
+  out.push({ n: 3, role: 'impact', label: 'Impact', time: null, kind: 'impact', text: impact?.text ?? '', detail: [], line: null })
   return out
 }
 
+/** placed is where an incident puts a record that it rests on: at the step of the chain that cites it; NaN if none does. */
+export function placed(inc: Incident, source: string, seq: number): number {
+  if (!seq) return NaN
+  const i = (inc.causes[0]?.evidence ?? []).findIndex((e) => e.source === source && e.seq === seq)
+  return i < 0 ? NaN : ms(inc.chain.find((c) => c.evidence.includes(i))?.time)
+}
+
+/** A line of evidence with the box that it belongs to. */
+export interface Proof {
+  e: Evidence
+  n: number
+  role: string
+  title: string
+  of: number // how many there were like it, 0 if that says nothing
+  t: number // when; where the log gives no time, that of the step which cites it
+  key: string
+}
+
 /** numbered maps each piece of evidence to the box that it belongs to. */
-export function numbered(inc: Incident): { e: Evidence; n: number; role: string; title: string; key: string }[] {
+export function numbered(inc: Incident): Proof[] {
   const evidence = inc.causes[0]?.evidence ?? []
-  const n = new Map<number, { n: number; role: string }>()
-  for (const c of inc.chain) {
-    const k = { root: 1, trigger: 2, failure: 2, keeps_down: 2, amplifier: 2, impact: 3, recovery: 3 }[c.role] ?? 0
-    for (const i of c.evidence) if (!n.has(i)) n.set(i, { n: k, role: c.role })
-  }
+  const n = new Map<number, { n: number; role: string; t: number }>()
+  // What a step cites first is its own; what it cites besides may be another's.
+  for (const first of [true, false])
+    for (const c of inc.chain) {
+      const k = { root: 1, trigger: 2, failure: 2, keeps_down: 2, amplifier: 2, impact: 3, recovery: 3 }[c.role] ?? 0
+      for (const i of first ? c.evidence.slice(0, 1) : c.evidence) if (!n.has(i)) n.set(i, { n: k, role: c.role, t: ms(c.time) })
+    }
   // The same line may be cited twice; a key must not be.
   const times = new Map<string, number>()
   const key = (e: Evidence) => {
@@ -279,8 +323,22 @@ export function numbered(inc: Incident): { e: Evidence; n: number; role: string;
     return t ? `${k}:${t}` : k
   }
   return evidence
-    .map((e, i) => ({ e, key: key(e), n: n.get(i)?.n ?? (e.role === 'effect' ? 3 : 2), role: n.get(i)?.role ?? e.role, title: evidenceTitle(e, n.get(i)?.role ?? '') }))
-    .sort((a, b) => a.n - b.n)
+    .map((e, i): Proof => {
+      const by = n.get(i)
+      const t = ms(e.time)
+      return { e, key: key(e), n: by?.n ?? (e.role === 'effect' ? 3 : 2), role: by?.role ?? e.role, title: evidenceTitle(e, by?.role ?? ''), of: alike(inc, e), t: Number.isNaN(t) ? (by?.t ?? NaN) : t }
+    })
+    .sort((a, b) => a.n - b.n || (a.t || Infinity) - (b.t || Infinity))
+}
+
+/** alike counts the failures that an error line stands for. */
+function alike(inc: Incident, e: Evidence): number {
+  const p = inc.failures?.by_phase
+  if (e.role !== 'effect' || !p) return 0
+  if (/\(110:|timed out/.test(e.text)) return p.connect_timeout + p.read_timeout
+  if (/prematurely closed/.test(e.text)) return p.closed_early
+  if (/\(104:/.test(e.text)) return p.reset
+  return /\(111:/.test(e.text) ? p.refused : 0
 }
 
 function evidenceTitle(e: Evidence, role: string): string {
@@ -289,12 +347,18 @@ function evidenceTitle(e: Evidence, role: string): string {
   if (/memory: usage/.test(t)) return 'At the limit'
   if (/rss \d/i.test(t)) return 'Memory rose'
   if (/\(110:|timed out/.test(t)) return 'First time-out'
-  if (/\(104:|prematurely closed/.test(t)) return 'First reset'
+  if (/\(104:/.test(t)) return 'First reset'
+  if (/prematurely closed/.test(t)) return 'First closed early'
   if (/\(111:/.test(t)) return 'First refusal'
   if (/Cannot find/.test(t)) return 'Last words'
   if (/repeated too quickly|gave up/.test(t)) return 'Given up'
+  if (/exceeded allocated memory|memory limit/i.test(t)) return 'Over its limit'
+  if (/killed by the OOM killer/.test(t)) return 'Its manager saw the kill'
+  const end = /terminated by (SIG[A-Z0-9]{1,8})|exit status (\d{1,3})|code=\w{1,10}, status=([\w/]{1,16})/.exec(t)
+  if (end) return end[1] ? `Ended by ${end[1]}` : `Exited with ${end[2] ?? end[3]}`
+  if (/Failed with result/.test(t)) return 'Failed'
   if (/listening|listens/.test(t)) return 'Back'
-  if (/activating|deploy/i.test(t)) return 'Deploy'
+  if (/activating|deploy/i.test(t) || role === 'root' && change(t) !== t) return 'Deploy'
   if (e.role === 'decisive') return 'Decisive'
   if (e.role === 'contradicts') return 'Speaks against it'
   return { root: 'Root cause', failure: 'Failure', keeps_down: 'Keeps it down', recovery: 'Back', trigger: 'Trigger', impact: 'Effect', amplifier: 'Made it worse' }[role] ?? 'Supports it'

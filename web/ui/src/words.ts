@@ -63,11 +63,18 @@ export function phases(inc: Incident): Phase[] {
   const p = inc.failures.by_phase
   const list: Phase[] = [
     { key: 'timed_out', word: 'Timed out', errno: '110', n: p.connect_timeout + p.read_timeout },
-    { key: 'reset', word: 'Reset', errno: p.closed_early > 0 ? '' : '104', n: p.reset + p.closed_early },
+    { key: 'reset', ...cut(inc), n: p.reset + p.closed_early },
     { key: 'refused', word: 'Refused', errno: '111', n: p.refused },
     { key: 'other', word: otherWord(inc), errno: '', n: p.no_live + p.tls + p.bad_response + p.socket + p.dns + p.none },
   ]
   return list.filter((x) => x.n > 0)
+}
+
+/** cut says how connections were cut off: reset, or closed before the answer was whole. */
+export function cut(inc: Incident): { word: string; errno: string } {
+  const p = inc.failures.by_phase
+  if (p.closed_early === 0) return { word: 'Reset', errno: '104' }
+  return { word: p.reset === 0 ? 'Closed early' : 'Reset or closed', errno: '' }
 }
 
 function otherWord(inc: Incident): string {
@@ -105,10 +112,13 @@ export function bytes(n: number): string {
   return `${n} bytes`
 }
 
+/** severities are syslog's, by number */
+export const severities = ['emerg', 'alert', 'crit', 'error', 'warning', 'notice', 'info', 'debug']
+
 /** level is the severity in words, and which of four marks it has. */
-export function level(severity: string): { word: string; mark: 'fatal' | 'error' | 'warning' | 'info' } {
+export function level(severity: string): { word: string; mark: 'fatal' | 'error' | 'warning' | 'info' | 'none' } {
   // Facets count severities by syslog's number.
-  const named = ['emerg', 'alert', 'crit', 'error', 'warning', 'notice', 'info', 'debug'][Number(severity || NaN)]
+  const named = severities[Number(severity || NaN)]
   switch (named ?? severity) {
     case 'emerg':
     case 'alert':
@@ -119,7 +129,7 @@ export function level(severity: string): { word: string; mark: 'fatal' | 'error'
     case 'warning':
       return { word: 'warning', mark: 'warning' }
     case '':
-      return { word: 'no level', mark: 'info' }
+      return { word: 'no level', mark: 'none' }
   }
   return { word: named ?? severity, mark: 'info' }
 }
@@ -127,8 +137,8 @@ export function level(severity: string): { word: string; mark: 'fatal' | 'error'
 /** ruled names what was ruled out. */
 export function ruled(kind: string, entity: string): string {
   const names: Record<string, string> = {
-    deploy: 'A deploy', host_memory: 'The whole host out of memory', nginx_down: 'nginx or the network', dependency_refused: 'What it needs', dependency_timeout: 'What it needs',
-    oom_kill: 'A kill for memory', host_reboot: 'A reboot', disk_full: 'A full disk', planned_restart: 'A restart on order',
+    deploy: 'A deploy', host_memory: 'The whole host out of memory', nginx_down: 'nginx or the network', nginx: 'nginx itself', dependency_refused: 'What it needs', dependency_timeout: 'What it needs',
+    oom_kill: 'The kernel’s out-of-memory killer', host_reboot: 'A reboot', disk_full: 'A full disk', planned_restart: 'A restart on order',
   }
   const w = names[kind] ?? verdict(kind).replace(/^./, (c) => c.toUpperCase())
   return /^What it needs/.test(w) && entity ? `${w}: ${entity}` : w

@@ -305,7 +305,7 @@ export interface components {
             time: string;
         };
         AroundOutBody: {
-            /** @description Of all sources, in order of time, the given one among them */
+            /** @description Of all sources, in order of time, the given one among them; of its own source, in order, if no time is known of it */
             records: components["schemas"]["Record"][];
         };
         ByPhase: {
@@ -596,7 +596,7 @@ export interface components {
              * @description 1 root cause, 2 critical failure, 3 impact, 0 none of them
              */
             n: number;
-            /** @description It is about the service of the incident */
+            /** @description It is about the service of the incident, or the verdict rests on it */
             own: boolean;
             /** Format: int64 */
             seq: number;
@@ -865,6 +865,8 @@ export interface components {
             /** @description In the range, oldest first */
             incidents: components["schemas"]["IncidentSpan"][];
             manager: string;
+            /** @description Of the upstream block in nginx's configuration, else of the host that is passed on to it; may be empty */
+            name: string;
             /** @description Empty if it is not known who serves it */
             service: string;
             /** Format: date-time */
