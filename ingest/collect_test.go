@@ -169,7 +169,7 @@ func TestCollect(t *testing.T) {
 			if tt.link[0] != "" {
 				must(t, os.Symlink(tt.link[1], filepath.Join(dir, tt.link[0])))
 			}
-			in, err := ingest.Collect([]string{dir}, ingest.Options{})
+			in, err := ingest.Collect(t.Context(), []string{dir}, ingest.Options{})
 			must(t, err)
 			defer in.Close()
 			if got := names(in, dir); !slices.Equal(got, tt.want) {
@@ -221,7 +221,7 @@ func TestCollect_NothingToRead(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, tt.files)
-			in, err := ingest.Collect([]string{filepath.Join(dir, tt.path)}, ingest.Options{})
+			in, err := ingest.Collect(t.Context(), []string{filepath.Join(dir, tt.path)}, ingest.Options{})
 			if !errors.Is(err, tt.want) || !strings.Contains(fmt.Sprint(err), tt.says) {
 				t.Errorf("error %q, want %q that says %q", err, tt.want, tt.says)
 			}
@@ -237,7 +237,7 @@ func TestCollect_UnreadableFile(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"error.log": errorLine, "other.log": errorLine + accessLine})
 	must(t, os.Chmod(filepath.Join(dir, "other.log"), 0))
-	in, err := ingest.Collect([]string{dir}, ingest.Options{})
+	in, err := ingest.Collect(t.Context(), []string{dir}, ingest.Options{})
 	must(t, err)
 	defer in.Close()
 	if len(in.Logs) != 1 || len(in.Gaps) != 1 || !strings.Contains(in.Gaps[0].Remedy, "setfacl") && !strings.Contains(in.Gaps[0].Remedy, "usermod") {
@@ -271,7 +271,7 @@ func TestCollect_Archives(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, map[string]string{name: data})
-			in, err := ingest.Collect([]string{filepath.Join(dir, name)}, ingest.Options{TempDir: dir})
+			in, err := ingest.Collect(t.Context(), []string{filepath.Join(dir, name)}, ingest.Options{TempDir: dir})
 			must(t, err)
 			want := []string{name + "/host/nginx/error.log", name + "/host/nginx/error.log.1.gz"}
 			if name != "x.zip" {
@@ -320,7 +320,7 @@ func TestCollect_ArchiveBounds(t *testing.T) {
 		{"cut short", "cut.tar", ingest.Limits{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			in, err := ingest.Collect([]string{filepath.Join(dir, tt.file)}, ingest.Options{Limits: tt.limits, TempDir: t.TempDir()})
+			in, err := ingest.Collect(t.Context(), []string{filepath.Join(dir, tt.file)}, ingest.Options{Limits: tt.limits, TempDir: t.TempDir()})
 			must(t, err)
 			defer in.Close()
 			if len(in.Logs) == 0 || len(in.Gaps) != 1 || !strings.Contains(in.Gaps[0].Reason, "in part only") {
@@ -358,7 +358,7 @@ func TestCollect_Stdin(t *testing.T) {
 		{"text of no known format", "hello\n", "-", "hello\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			in, err := ingest.Collect([]string{"-"}, ingest.Options{Stdin: pipeOf(t, tt.give), TempDir: t.TempDir()})
+			in, err := ingest.Collect(t.Context(), []string{"-"}, ingest.Options{Stdin: pipeOf(t, tt.give), TempDir: t.TempDir()})
 			must(t, err)
 			defer in.Close()
 			in.Assign(nil)
@@ -367,7 +367,7 @@ func TestCollect_Stdin(t *testing.T) {
 			}
 		})
 	}
-	if _, err := ingest.Collect([]string{"-"}, ingest.Options{Stdin: pipeOf(t, "")}); !errors.Is(err, culprit.ErrNoInput) {
+	if _, err := ingest.Collect(t.Context(), []string{"-"}, ingest.Options{Stdin: pipeOf(t, "")}); !errors.Is(err, culprit.ErrNoInput) {
 		t.Errorf("an empty pipe: %v", err)
 	}
 }

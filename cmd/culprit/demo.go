@@ -102,7 +102,7 @@ func (d *demonstration) add(ctx context.Context, e examples.Example) (*culprit.R
 	if err := e.Write(logs); err != nil {
 		return nil, nil, err
 	}
-	in, err := ingest.Collect([]string{logs}, ingest.Options{})
+	in, err := ingest.Collect(ctx, []string{logs}, ingest.Options{})
 	if in != nil {
 		defer in.Close()
 	}

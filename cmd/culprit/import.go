@@ -82,7 +82,7 @@ func importPaths(cmd *cobra.Command, f *flags, paths []string) (err error) {
 		return err
 	}
 	ctx := cmd.Context()
-	in, err := ingest.Collect(paths, ingest.Options{Zone: zone})
+	in, err := ingest.Collect(ctx, paths, ingest.Options{Zone: zone})
 	if in != nil {
 		defer in.Close()
 	}

@@ -49,7 +49,7 @@ func newParseCommand(f *flags) *cobra.Command {
 // parsePath prints the records of a file, a journal, an archive or a folder. A
 // file that is not recognized as a log is read all the same: as a file of lines.
 func parsePath(cmd *cobra.Command, out *bufio.Writer, path, format string, o ingest.Options) error {
-	found, err := ingest.Collect([]string{path}, o)
+	found, err := ingest.Collect(cmd.Context(), []string{path}, o)
 	defer found.Close() //nolint:staticcheck // set along with an error, too
 	info, statErr := os.Stat(path)
 	switch {

@@ -118,11 +118,7 @@ func findIncident(ctx context.Context, f *flags, name string, now time.Time) (*c
 		return nil, nil, nil, err
 	}
 	if _, err := os.Stat(name); err == nil {
-		q := question{paths: []string{name}, zone: zone, now: now}
-		if q.since, q.until, err = f.window(now); err != nil {
-			return nil, nil, nil, err
-		}
-		a, err := analyse(ctx, q)
+		a, err := analyse(ctx, question{paths: []string{name}, zone: zone, window: f, now: now})
 		if err != nil {
 			return nil, nil, nil, err
 		}

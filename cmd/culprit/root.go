@@ -2,12 +2,12 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"culprit/internal/config"
+	"culprit/internal/query"
 )
 
 // flags are the flags that several commands share.
@@ -75,15 +75,9 @@ func (f *flags) zone() (*time.Location, error) {
 	return z, nil
 }
 
-// window reads --since, --until and --at; zero times are no bound.
-func (f *flags) window(now time.Time) (since, until time.Time, err error) {
-	zone, err := f.zone()
-	if err != nil {
-		return since, until, err
-	}
-	if zone == nil {
-		zone = time.Local
-	}
+// window reads --since, --until and --at; zero times are no bound. Clock times and
+// spans are as of now, dates without an offset are in zone.
+func (f *flags) window(now time.Time, zone *time.Location) (since, until time.Time, err error) {
 	if f.at != "" {
 		if f.since != "" || f.until != "" {
 			return since, until, fmt.Errorf("--at goes without --since and --until")
@@ -107,26 +101,14 @@ func (f *flags) window(now time.Time) (since, until time.Time, err error) {
 	return since, until, nil
 }
 
-// moment reads a point in time: a duration ago, a time of today, a date with or
-// without a time and an offset.
+// bounded reports whether a window was asked for.
+func (f *flags) bounded() bool { return f != nil && (f.since != "" || f.until != "" || f.at != "") }
+
+// moment reads a point in time.
 func moment(flag, s string, now time.Time, zone *time.Location) (time.Time, error) {
-	if d, err := time.ParseDuration(strings.TrimSuffix(s, " ago")); err == nil {
-		return now.Add(-d.Abs()), nil
+	t, err := query.ParseTime(s, now, zone)
+	if err != nil {
+		return t, fmt.Errorf("%s %q is no time: use 2026-11-22 08:00, 08:00 or 2h", flag, s)
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999", "2006-01-02 15:04", "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", "2006-01-02"} {
-		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
-			return t, nil
-		}
-	}
-	for _, layout := range []string{"15:04:05", "15:04"} {
-		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
-			n := now.In(zone)
-			d := time.Date(n.Year(), n.Month(), n.Day(), t.Hour(), t.Minute(), t.Second(), 0, zone)
-			if d.After(now) {
-				d = d.AddDate(0, 0, -1)
-			}
-			return d, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("%s %q is no time: use 2026-11-22 08:00, 08:00 or 2h", flag, s)
+	return t, nil
 }

@@ -122,7 +122,11 @@ func searchRecords(cmd *cobra.Command, f *searchFlags, text string) (err error) 
 		return err
 	}
 	now := time.Now()
-	if s.since, s.until, err = f.window(now); err != nil {
+	zone, err := f.zone()
+	if err != nil {
+		return err
+	}
+	if s.since, s.until, err = f.window(now, cmp.Or(zone, time.Local)); err != nil {
 		return err
 	}
 	dir, err := f.folder()
