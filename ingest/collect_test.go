@@ -215,6 +215,8 @@ func TestCollect_NothingToRead(t *testing.T) {
 		{"only configuration", map[string]string{"nginx.conf": "http {}\n"}, "", culprit.ErrNoLog, "no log"},
 		{"a text that is no log", map[string]string{"notes.txt": "hello\nworld\n"}, "notes.txt", culprit.ErrNoLog, "known format"},
 		{"a program", map[string]string{"a": "\x7fELF\x00\x01\x02\x03\x04\x05"}, "a", culprit.ErrNoLog, "known format"},
+		{"a log of binary content", map[string]string{"a.log.1": "\x00\x00\x00\x00\x01\x02\x03"}, "", culprit.ErrNoInput, "holds no text; try: file "},
+		{"the rest of a zip", map[string]string{"a.zip": "PK\x03\x04\x14\x00\x00\x00\x08\x00"}, "a.zip", culprit.ErrNoInput, "zip -FF "},
 		{"a corrupt gzip alone", map[string]string{"a.gz": "\x1f\x8b\x08broken, and nothing else"}, "a.gz", culprit.ErrNoInput, "gzip -t"},
 	}
 	for _, tt := range tests {
@@ -369,6 +371,30 @@ func TestCollect_Stdin(t *testing.T) {
 	}
 	if _, err := ingest.Collect(t.Context(), []string{"-"}, ingest.Options{Stdin: pipeOf(t, "")}); !errors.Is(err, culprit.ErrNoInput) {
 		t.Errorf("an empty pipe: %v", err)
+	}
+}
+
+// TestCollect_Interrupted: a pipe whose writer is silent, and one that has none,
+// can be given up.
+func TestCollect_Interrupted(t *testing.T) {
+	r, w, err := os.Pipe()
+	must(t, err)
+	t.Cleanup(func() { w.Close(); r.Close() })
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	must(t, syscall.Mkfifo(fifo, 0o600))
+	t.Cleanup(func() { // lets the opening of it end
+		f, err := os.OpenFile(fifo, os.O_RDWR, 0)
+		must(t, err)
+		f.Close()
+	})
+	for _, path := range []string{"-", fifo} {
+		ctx, stop := context.WithCancel(t.Context())
+		go stop()
+		in, err := ingest.Collect(ctx, []string{path}, ingest.Options{Stdin: r})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: error %v, want that it was cancelled", path, err)
+		}
+		in.Close()
 	}
 }
 

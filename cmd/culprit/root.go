@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,9 +27,13 @@ func newRootCommand() *cobra.Command {
 		Short:         "Why did users get 502s, what proves it, and what would have prevented it?",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args:          unknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SuggestionsMinimumDistance = 2 // letters that may be wrong
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
+	})
 	p := root.PersistentFlags()
 	p.StringVar(&f.since, "since", "", "begin of the window: 2026-11-22 08:00, 08:00, 2h (ago)")
 	p.StringVar(&f.until, "until", "", "end of the window")
@@ -50,6 +55,20 @@ func newRootCommand() *cobra.Command {
 		newDemoCommand(f),
 	)
 	return root
+}
+
+// unknownCommand refuses what is no command and says what may have been meant.
+func unknownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	do := "culprit --help lists them"
+	if _, err := os.Stat(args[0]); err == nil {
+		do = "did you mean culprit why " + args[0] + "?"
+	} else if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+		do = "did you mean culprit " + near[0] + "?"
+	}
+	return fmt.Errorf("%q is no command; %s", args[0], do)
 }
 
 // json reports whether the output is for a machine.
