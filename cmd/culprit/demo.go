@@ -34,7 +34,7 @@ func newDemoCommand(f *flags) *cobra.Command {
 		Long: `Demo loads recorded outages, which are part of the program, into a temporary
 store, tells the first one as culprit why does, and serves the pages until it is
 interrupted. Nothing on this machine is read, and nothing is left behind.`,
-		Args: cobra.NoArgs,
+		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd, f, once) },
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "tell the outage and end, without serving")
@@ -124,9 +124,7 @@ func (d *demonstration) add(ctx context.Context, e examples.Example) (*culprit.R
 			return nil, nil, err
 		}
 	}
-	for _, g := range slices.Concat(in.Gaps, gaps) {
-		m.c.AddGap(g)
-	}
+	m.missing(slices.Concat(in.Gaps, gaps)...)
 	newest := m.c.Newest()
 	rep := m.c.Report(newest)
 	if newest.After(d.newest) {

@@ -22,7 +22,7 @@ func newParseCommand(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "parse FILE...",
 		Short: "Print the records of log files as the parsers understand them",
-		Args:  cobra.MinimumNArgs(1),
+		Args:  takes(1, many),
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			if _, err := f.json(); err != nil {
 				return err

@@ -45,7 +45,7 @@ replaced, and the report says how many of each.`,
 		Example: `  culprit report last -o outage.html
   culprit report ./logs-from-customer --format md
   culprit report 7f3a91c2 --format json`,
-		Args: cobra.ExactArgs(1),
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return writeReport(cmd, f, r, args[0]) },
 	}
 	cmd.Flags().StringVarP(&r.output, "output", "o", "", "write to this file; its ending names the format")

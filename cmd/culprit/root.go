@@ -71,6 +71,22 @@ func unknownCommand(root *cobra.Command, args []string) error {
 	return fmt.Errorf("%q is no command; %s", args[0], do)
 }
 
+// many is no bound of arguments.
+const many = 1 << 20
+
+// takes bounds the arguments of a command.
+func takes(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return fmt.Errorf("nothing was named; the form is: %s", cmd.UseLine())
+		case len(args) > most:
+			return fmt.Errorf("%q is one too many; the form is: %s", args[most], cmd.UseLine())
+		}
+		return nil
+	}
+}
+
 // json reports whether the output is for a machine.
 func (f *flags) json() (bool, error) {
 	switch f.format {

@@ -38,7 +38,7 @@ comes meanwhile is read at the next start.`,
 		Example: `  culprit serve
   culprit serve --config /etc/culprit/culprit.yaml
   culprit serve --listen 127.0.0.1:9000 --data-dir ~/outage`,
-		Args: cobra.NoArgs,
+		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := f.settings()
 			if err != nil {
