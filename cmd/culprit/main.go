@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -104,6 +105,9 @@ func abort(ctx context.Context, log *slog.Logger) (done func()) {
 // where the program knows.
 func sentence(err error) string {
 	s := err.Error()
+	for _, kind := range []error{culprit.ErrNotFound, culprit.ErrUnavailable} {
+		s = strings.TrimSuffix(s, ": "+kind.Error()) // the sentence before says it
+	}
 	for _, hint := range []struct {
 		is error
 		do string

@@ -22,6 +22,12 @@ func newParseCommand(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "parse FILE...",
 		Short: "Print the records of log files as the parsers understand them",
+		Long: `Parse prints each record of log files: where it stands, its time as it is
+written, the kind of its event and its message; with --format json everything that
+was understood, one object a line. The format is found out; the names for
+--source-type are:
+
+` + formatNames(),
 		Args:  takes(1, many),
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			if _, err := f.json(); err != nil {
@@ -44,6 +50,15 @@ func newParseCommand(f *flags) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&sourceType, "source-type", "", "name of the format, where detection is wrong")
 	return cmd
+}
+
+// formatNames lists the formats, a few a line.
+func formatNames() string {
+	var b strings.Builder
+	for line := range slices.Chunk(parsers.Formats(), 5) {
+		b.WriteString("  " + strings.Join(line, " ") + "\n")
+	}
+	return b.String()
 }
 
 // parsePath prints the records of a file, a journal, an archive or a folder. A
