@@ -239,7 +239,7 @@ func TestStatus(t *testing.T) {
 	a.Fail(nil)
 	for path, want := range map[string]int{
 		"/api/incidents/nope": 404, "/api/incidents/nope/timeline": 404, "/api/incidents/nope/report": 404, "/api/nope": 404, "/api/records/journal/999999": 404,
-		"/api/search?q=pid:%3E%3Dx": 400, "/api/search?limit=100000": 422, "/api/search?since=yesterday": 422, "/api/search?q=" + strings.Repeat("a", 2000): 422,
+		"/api/search?q=pid:%3E%3Dx": 400, "/api/search?limit=100000": 422, "/api/search?since=yesterday": 422, "/api/search?q=" + strings.Repeat("a", 5000): 422,
 		"/api/histogram?since=2026-11-22T08:00:00Z&until=2026-11-22T07:00:00Z": 400, "/api/tail?q=pid:%3E%3Dx": 400, "/assets/nope.js": 404, "/incidents/nope": 200,
 		"/api/records/journal/1/surroundings?span=2h": 400,
 	} {

@@ -136,6 +136,11 @@ func findIncident(ctx context.Context, f *flags, name string, now time.Time) (*c
 		return nil, nil, nil, err
 	}
 	inc, err := storedIncident(ctx, dir, name)
+	if errors.Is(err, culprit.ErrNotFound) && name != "last" {
+		if _, e := os.Stat(dir); e == nil {
+			err = fmt.Errorf("%q is no file, and no incident in %s has that id: %w", name, dir, culprit.ErrNotFound)
+		}
+	}
 	if err != nil {
 		return nil, nil, nil, err
 	}

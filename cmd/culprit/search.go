@@ -57,7 +57,6 @@ last; --oldest shows the oldest.`,
 	p.BoolVar(&sf.count, "count", false, "only tell how many there are")
 	p.BoolVar(&sf.histogram, "histogram", false, "tell how many there are over time")
 	p.BoolVarP(&sf.follow, "follow", "f", false, "go on with the records that come (needs the service)")
-	cmd.MarkFlagsMutuallyExclusive("count", "histogram", "follow")
 	return cmd
 }
 
@@ -113,6 +112,9 @@ func searchRecords(cmd *cobra.Command, f *searchFlags, text string) (err error) 
 	asJSON, err := f.json()
 	if err != nil {
 		return err
+	}
+	if f.count && f.histogram || f.follow && (f.count || f.histogram || f.oldest) {
+		return errors.New("--count, --histogram and --follow tell different things: use one of them, and --oldest without --follow")
 	}
 	if f.limit < 1 || f.limit > store.MaxLimit {
 		return fmt.Errorf("--limit takes 1 to %d", store.MaxLimit)
