@@ -54,8 +54,8 @@ func demo(cmd *cobra.Command, f *flags, once bool) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	d := &demonstration{dir: dir}
-	if d.store, err = store.Open(ctx, filepath.Join(dir, "data"), store.Options{Resolve: d.resolve, Ballast: -1}); err != nil {
-		return fmt.Errorf("open the store: %w", err)
+	if d.store, err = openStore(ctx, filepath.Join(dir, "data"), store.Options{Resolve: d.resolve, Ballast: -1}); err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, d.store.Close()) }()
 	for i, e := range examples.All {

@@ -108,8 +108,8 @@ func importPaths(cmd *cobra.Command, f *flags, paths []string) (err error) {
 		return err
 	}
 	m := &importer{c: correlate.New(topo), progress: newProgress(cmd.ErrOrStderr())}
-	if m.st, err = store.Open(ctx, dir, store.Options{Resolve: m.resolve}); err != nil {
-		return fmt.Errorf("open the store: %w", err)
+	if m.st, err = openStore(ctx, dir, store.Options{Resolve: m.resolve}); err != nil {
+		return err
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ran := make(chan error, 1)

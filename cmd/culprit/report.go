@@ -157,9 +157,9 @@ func storedIncident(ctx context.Context, dir, id string) (*culprit.Incident, err
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%q is no file, and there is no store in %s: import logs first, or name a folder of logs: %w", id, dir, culprit.ErrNotFound)
 	}
-	s, err := store.Open(ctx, dir, store.Options{})
+	s, err := openStore(ctx, dir, store.Options{})
 	if err != nil {
-		return nil, fmt.Errorf("open the store: %w", err)
+		return nil, err
 	}
 	defer s.Close()
 	if id != "last" {

@@ -193,9 +193,9 @@ func openFinder(ctx context.Context, dir string) (finder, error) {
 	if _, err := os.Stat(filepath.Join(dir, "culprit.db")); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no store in %s: import logs first, or start the service: %w", dir, culprit.ErrNotFound)
 	}
-	st, err := store.Open(ctx, dir, store.Options{})
+	st, err := openStore(ctx, dir, store.Options{})
 	if err != nil {
-		return nil, fmt.Errorf("open the store: %w", err)
+		return nil, err
 	}
 	return &storeFinder{st}, nil
 }

@@ -106,21 +106,20 @@ type service struct {
 // incidents go on or end.
 func newService(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time) (*service, error) {
 	s := &service{cfg: cfg, log: log, now: now, after: time.After, ready: make(chan struct{})}
-	gaps, err := openGaps(filepath.Join(cfg.DataDir, "gaps.json"))
-	if err != nil {
-		return nil, err
-	}
-	s.store, err = store.Open(ctx, cfg.DataDir, store.Options{
+	var err error
+	s.store, err = openStore(ctx, cfg.DataDir, store.Options{
 		Resolve:   func(r *culprit.Record) (string, string) { return s.live.resolve(r) },
 		Retention: store.Retention{Age: cfg.Retention.Age, Bytes: cfg.Retention.Size},
 		Now:       now,
 		Log:       log,
 	})
-	if errors.Is(err, culprit.ErrCorrupt) {
-		return nil, fmt.Errorf("open the store: %w; move %s away and start again: what is still in the logs is read anew", err, cfg.DataDir)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("open the store: %w", err)
+		return nil, err
+	}
+	gaps, err := openGaps(filepath.Join(cfg.DataDir, "gaps.json"))
+	if err != nil {
+		s.store.Close()
+		return nil, err
 	}
 	s.machine = &machine{cfg: cfg}
 	s.live = newLive(s.store, culprit.Topology{}, cfg.Window)
