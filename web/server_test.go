@@ -54,6 +54,22 @@ func body[T any](t *testing.T, h http.Handler, path string) T {
 	return v
 }
 
+// TestGuard_OwnAddress: where the service listens for others, the address that
+// they ask is known without being named in the configuration.
+func TestGuard_OwnAddress(t *testing.T) {
+	h := server(t, func(*web.Config) {}).Handler()
+	for host, want := range map[string]int{"192.0.2.7:8502": 200, "192.0.2.7": 200, "192.0.2.8:8502": 403, "192.0.2.7.evil.example": 403} {
+		r := httptest.NewRequest(http.MethodGet, "/api/health", nil)
+		r.Host = host
+		to := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 8502}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, to)))
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d", host, w.Code, want)
+		}
+	}
+}
+
 func TestGuard(t *testing.T) {
 	h := server(t, func(c *web.Config) { c.Hosts = []string{"logs.example.com"} }).Handler()
 	for _, tc := range []struct {
