@@ -58,6 +58,9 @@ func demo(cmd *cobra.Command, f *flags, once bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.store.Close()) }()
+	if d.gaps, err = openGaps(filepath.Join(dir, "data")); err != nil {
+		return err
+	}
 	for i, e := range examples.All {
 		rep, zone, err := d.add(ctx, e)
 		if err != nil {
@@ -89,6 +92,7 @@ type demonstration struct {
 	topo   culprit.Topology
 	names  *attribution
 	newest time.Time
+	gaps   *gapFile
 }
 
 // resolve implements store.Options.Resolve.
@@ -115,7 +119,7 @@ func (d *demonstration) add(ctx context.Context, e examples.Example) (*culprit.R
 	in.Assign(&topo)
 	in.Window(time.Time{}, e.End)
 	slices.SortStableFunc(in.Logs, func(x, y *ingest.Input) int { return readOrder(x) - readOrder(y) })
-	m := &importer{st: d.store, c: correlate.New(topo), progress: newProgress(io.Discard)}
+	m := &importer{st: d.store, c: correlate.New(topo), progress: newProgress(io.Discard), noted: d.gaps}
 	for _, i := range in.Logs {
 		if name, err := filepath.Rel(d.dir, i.Name); err == nil {
 			i.Name, i.Options.Source = name, name
@@ -124,7 +128,9 @@ func (d *demonstration) add(ctx context.Context, e examples.Example) (*culprit.R
 			return nil, nil, err
 		}
 	}
-	m.missing(slices.Concat(in.Gaps, gaps)...)
+	if err := m.missing(slices.Concat(in.Gaps, gaps)...); err != nil {
+		return nil, nil, err
+	}
 	newest := m.c.Newest()
 	rep := m.c.Report(newest)
 	if newest.After(d.newest) {
@@ -152,7 +158,7 @@ func (d *demonstration) serve(ctx context.Context, out io.Writer) error {
 	clock := func() time.Time { return d.newest.Add(time.Minute + time.Since(begun)) }
 	a := archive{d.store}
 	cfg := web.Config{
-		Searcher: a, Reader: a, Events: a, Incidents: a, Sources: storedSources{d.store}, Report: reportOf("", clock),
+		Searcher: a, Reader: a, Events: a, Incidents: a, Sources: storedSources{d.store}, Report: reportOf("", d.gaps, clock),
 		Topology: func() *culprit.Topology { return &d.topo }, Clock: clock, Logger: slog.New(slog.DiscardHandler), Host: "demo", Version: version(),
 	}
 	if cfg.Socket = socketIn(filepath.Join(d.dir, "data")); len(cfg.Socket) > maxSocketPath {

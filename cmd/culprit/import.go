@@ -70,14 +70,19 @@ type importer struct {
 	progress *progress
 	service  string // of the input that is read
 	gaps     []culprit.Gap
+	noted    *gapFile // where the reports of later find them
 }
 
 // missing takes what could not be read.
-func (m *importer) missing(gaps ...culprit.Gap) {
+func (m *importer) missing(gaps ...culprit.Gap) error {
 	for _, g := range gaps {
 		m.c.AddGap(g)
+		if err := m.noted.add(g, time.Now()); err != nil {
+			return fmt.Errorf("note gap: %w", err)
+		}
 	}
 	m.gaps = append(m.gaps, gaps...)
+	return nil
 }
 
 func importPaths(cmd *cobra.Command, f *flags, paths []string) (err error) {
@@ -111,6 +116,9 @@ func importPaths(cmd *cobra.Command, f *flags, paths []string) (err error) {
 	if m.st, err = openStore(ctx, dir, store.Options{Resolve: m.resolve}); err != nil {
 		return err
 	}
+	if m.noted, err = openGaps(dir); err != nil {
+		return errors.Join(err, m.st.Close())
+	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ran := make(chan error, 1)
 	go func() { ran <- m.st.Run(running) }()
@@ -121,7 +129,9 @@ func importPaths(cmd *cobra.Command, f *flags, paths []string) (err error) {
 
 	result := importResult{Version: 1, Sources: []importedSource{}, Skipped: []string{}, Gaps: []culprit.Gap{}, Notices: []string{}, Incidents: []string{}}
 	result.Notices = append(result.Notices, in.Notices...)
-	m.missing(slices.Concat(in.Gaps, gaps)...)
+	if err := m.missing(slices.Concat(in.Gaps, gaps)...); err != nil {
+		return err
+	}
 	for _, s := range in.Skipped {
 		result.Skipped = append(result.Skipped, s.Name+": "+s.Why)
 	}
@@ -248,7 +258,7 @@ func (m *importer) read(ctx context.Context, in *ingest.Input) (src importedSour
 		}
 		return nil
 	})
-	m.missing(gaps...)
+	err = errors.Join(err, m.missing(gaps...))
 	if info.Kernel {
 		m.c.HasKernel(info.Path)
 	}

@@ -144,7 +144,11 @@ func findIncident(ctx context.Context, f *flags, name string, now time.Time) (*c
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return &culprit.Report{Version: 1, Incidents: []*culprit.Incident{inc}}, inc, zone, nil
+	gaps, err := openGaps(dir)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return &culprit.Report{Version: 1, Incidents: []*culprit.Incident{inc}, Gaps: gaps.near(inc)}, inc, zone, nil
 }
 
 // storedIncident reads an incident from the store in dir, or from the service

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -116,7 +115,7 @@ func newService(ctx context.Context, cfg *config.Config, log *slog.Logger, now f
 	if err != nil {
 		return nil, err
 	}
-	gaps, err := openGaps(filepath.Join(cfg.DataDir, "gaps.json"))
+	gaps, err := openGaps(cfg.DataDir)
 	if err != nil {
 		s.store.Close()
 		return nil, err
@@ -156,7 +155,7 @@ func (s *service) listen() error {
 	registry := prometheus.NewRegistry()
 	var err error
 	s.web, err = web.New(web.Config{
-		Searcher: a, Reader: a, Events: a, Incidents: a, Sources: s.sources, Report: reportOf(host, s.now),
+		Searcher: a, Reader: a, Events: a, Incidents: a, Sources: s.sources, Report: reportOf(host, s.live.gaps, s.now),
 		Topology: func() *culprit.Topology { t, _ := s.machine.topology(); return &t },
 		Gaps: func(_ context.Context, since, until time.Time) ([]culprit.Gap, error) {
 			return s.live.gaps.between(since, until), nil
