@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"cmp"
 	"strings"
 
 	"culprit"
@@ -65,10 +66,7 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		return
 	}
 	f.verdict = culprit.VerdictInconclusive
-	up := strings.Join(o.lane.upstreams, ", ")
-	if up == "" {
-		up = strings.Join(o.lane.hosts, ", ")
-	}
+	up := cmp.Or(strings.Join(o.lane.upstreams, ", "), o.lane.subject())
 	name := up
 	if f.service != nil {
 		name = f.service.name + " (" + up + ")"

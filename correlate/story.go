@@ -54,6 +54,11 @@ func upstreamsOf(l *lane) []string {
 	return out
 }
 
+// subject names what was asked: addresses, else hosts, else nginx itself.
+func (l *lane) subject() string {
+	return cmp.Or(strings.Join(upstreamsOf(l), ", "), strings.Join(l.hosts, ", "), "nginx")
+}
+
 // incidentID is stable for the same first failure at the same upstream.
 func incidentID(inc *culprit.Incident) string {
 	h := sha256.Sum256([]byte(strings.Join(inc.Upstreams, ",") + inc.Start.UTC().Format(time.RFC3339)))
@@ -496,10 +501,7 @@ func global(e *culprit.Event) bool {
 
 func impactSentence(f *finding) string {
 	c := f.outage.counts
-	up := strings.Join(upstreamsOf(f.outage.lane), ", ")
-	if up == "" {
-		up = strings.Join(f.outage.lane.hosts, ", ")
-	}
+	up := f.outage.lane.subject()
 	if c.Of > 0 && c.Of == c.Failed {
 		return "Every request to " + up + " failed"
 	}
@@ -511,14 +513,9 @@ func impactSentence(f *finding) string {
 
 // title is the sentence that people read first: subject, what happened, why.
 func title(f *finding) string {
-	name := ""
+	name := f.outage.lane.subject()
 	if f.service != nil {
 		name = f.service.name
-	} else {
-		name = strings.Join(upstreamsOf(f.outage.lane), ", ")
-		if name == "" {
-			name = strings.Join(f.outage.lane.hosts, ", ")
-		}
 	}
 	w := f.words
 	if f.verdict == culprit.VerdictInconclusive || w == nil {

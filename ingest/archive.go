@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,34 @@ import (
 
 // A pipe is a source that can be read once and only forwards.
 type pipe struct{ r io.Reader }
+
+// waiting returns what open gives, read by a goroutine of its own: a pipe whose
+// writer is silent holds up that goroutine, not whoever wants to end with ctx.
+func waiting(ctx context.Context, open func() (io.Reader, error)) io.Reader {
+	r, w := io.Pipe()
+	context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
+	go func() {
+		in, err := open()
+		if err == nil {
+			_, err = io.CopyBuffer(w, struct{ io.Reader }{in}, make([]byte, chunk))
+		}
+		w.CloseWithError(err)
+	}()
+	return r
+}
+
+// A stoppable reader ends with its context, between two reads.
+type stoppable struct {
+	ctx context.Context //nolint:containedctx // of one call of Collect
+	r   io.Reader
+}
+
+func (s stoppable) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return s.r.Read(p)
+}
 
 // stream takes what comes through a pipe: text is read as it comes, archives
 // and journals are put on disk first.
@@ -50,7 +79,7 @@ func (c *collector) stream(name string, r io.Reader) error {
 	i.Format = format
 	switch kind {
 	case contentTar:
-		return c.unpack(name, func(dst string) error { return untar(r, dst, c.opts.Limits) })
+		return c.unpack(name, func(dst string) error { return untar(c.ctx, r, dst, c.opts.Limits) })
 	case contentZip, contentJournal:
 		dst, err := c.temp()
 		if err != nil {
@@ -64,7 +93,7 @@ func (c *collector) stream(name string, r io.Reader) error {
 			return fmt.Errorf("store %s: %w", name, err)
 		}
 		if kind == contentZip {
-			return c.unpack(name, func(dst string) error { return unzip(file, dst, c.opts.Limits) })
+			return c.unpack(name, func(dst string) error { return unzip(c.ctx, file, dst, c.opts.Limits) })
 		}
 		i.Paths = []string{file}
 	default:
@@ -88,7 +117,7 @@ func (c *collector) archive(i *Input, kind content) error {
 			c.gap(i.Name, "an archive inside of a compressed file", i.coding.test(i.Paths[0]))
 			return nil
 		}
-		return c.unpack(i.Name, func(dst string) error { return unzip(i.Paths[0], dst, c.opts.Limits) })
+		return c.unpack(i.Name, func(dst string) error { return unzip(c.ctx, i.Paths[0], dst, c.opts.Limits) })
 	}
 	return c.unpack(i.Name, func(dst string) error {
 		f, err := os.Open(i.Paths[0])
@@ -101,7 +130,7 @@ func (c *collector) archive(i *Input, kind content) error {
 			return err
 		}
 		defer z.Close()
-		return untar(z, dst, c.opts.Limits)
+		return untar(c.ctx, z, dst, c.opts.Limits)
 	})
 }
 
@@ -114,8 +143,14 @@ func (c *collector) unpack(name string, into func(dst string) error) error {
 	}
 	if err := into(dst); err != nil {
 		switch {
+		case c.ctx.Err() != nil:
+			return c.ctx.Err()
 		case errors.Is(err, errBomb), errors.Is(err, culprit.ErrCorrupt):
-			c.gap(name, "the archive is read in part only ("+err.Error()+")", "unpack it by hand and give the folder")
+			remedy := "unpack it by hand and give the folder"
+			if errors.Is(err, zip.ErrFormat) { // its list of files stands at its end
+				remedy = "zip -FF " + quote(name) + " --out mended.zip"
+			}
+			c.gap(name, "the archive is read in part only ("+err.Error()+")", remedy)
 		case errors.Is(err, fs.ErrPermission):
 			c.unreadable(name, name, err)
 		default:
@@ -138,14 +173,14 @@ func (c *collector) temp() (string, error) {
 // untar writes the regular files of a tar below dst; os.Root refuses whatever
 // would leave it. Links are left out: what they point to is in the archive
 // under its own name, or not meant for us.
-func untar(r io.Reader, dst string, l Limits) error {
+func untar(ctx context.Context, r io.Reader, dst string, l Limits) error {
 	root, err := os.OpenRoot(dst)
 	if err != nil {
 		return err
 	}
 	defer root.Close()
 	left := l.disk()
-	t := tar.NewReader(r)
+	t := tar.NewReader(stoppable{ctx, r})
 	for n := 0; ; n++ {
 		h, err := t.Next()
 		if errors.Is(err, io.EOF) {
@@ -168,7 +203,7 @@ func untar(r io.Reader, dst string, l Limits) error {
 }
 
 // unzip is untar for zip archives.
-func unzip(file, dst string, l Limits) error {
+func unzip(ctx context.Context, file, dst string, l Limits) error {
 	z, err := zip.OpenReader(file)
 	if err != nil {
 		return damaged(err)
@@ -194,7 +229,7 @@ func unzip(file, dst string, l Limits) error {
 		if err != nil {
 			return damaged(err)
 		}
-		k, err := put(root, f.Name, r, f.Modified, left)
+		k, err := put(root, f.Name, stoppable{ctx, r}, f.Modified, left)
 		r.Close()
 		if left -= k; err != nil {
 			return err
@@ -281,10 +316,13 @@ func (c *collector) unpackJournal(i *Input) error {
 	if err == nil {
 		defer z.Close()
 		name := filepath.Join(dst, "unpacked.journal")
-		if err = writeBounded(name, z, c.opts.Limits.disk()); err == nil {
+		if err = writeBounded(name, stoppable{c.ctx, z}, c.opts.Limits.disk()); err == nil {
 			i.Paths, i.coding = []string{name}, codingNone
 			return nil
 		}
+	}
+	if c.ctx.Err() != nil {
+		return c.ctx.Err()
 	}
 	if errors.Is(err, errBomb) || errors.Is(err, culprit.ErrCorrupt) {
 		c.gap(i.Name, "the journal cannot be unpacked ("+err.Error()+")", i.coding.test(i.Paths[0]))

@@ -17,7 +17,7 @@ func collected(t *testing.T, files map[string]string, topo *culprit.Topology, o 
 	t.Helper()
 	dir := t.TempDir()
 	write(t, dir, files)
-	in, err := ingest.Collect([]string{dir}, o)
+	in, err := ingest.Collect(t.Context(), []string{dir}, o)
 	must(t, err)
 	t.Cleanup(func() { in.Close() })
 	in.Assign(topo)

@@ -125,7 +125,7 @@ func isConfig(rel string) bool {
 var (
 	logName = regexp.MustCompile(`(?i)(^|[._-])(logs?|err|error|errors|out|stdout|stderr|access|console|trace|output)($|[._-])` +
 		`|^(syslog|messages|kern|auth|daemon|user|debug|dmesg)(\.|$)|---supervisor-`)
-	rotated = regexp.MustCompile(`(?i)(\.(gz|zst|bz2|xz)|[.-]\d{1,3}|[.-]20\d{6}(-?\d{2,6})?|[._-]20\d\d-\d\d-\d\d([T_-][\d-]{2,8})?|\.(old|bak|orig|prev|save|backup|copy)|~)$`)
+	rotated = regexp.MustCompile(`(?i)(\.(gz|zst|bz2|xz)|[.-]\d{1,3}|[.-]1\d{9}|[.-]20\d{6}(-?\d{2,6})?|[._-]20\d\d-\d\d-\d\d([T_-][\d-]{2,8})?|\.(old|bak|orig|prev|save|backup|copy)|~)$`)
 	dated   = regexp.MustCompile(`[._-]20\d\d-?\d\d-?\d\d([T_-]?[\d-]{2,8})?$`)
 )
 

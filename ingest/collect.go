@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,8 +22,11 @@ import (
 // the error wraps culprit.ErrNoInput (nothing there, nothing readable) or
 // culprit.ErrNoLog (text, but no log) and says what to do; the Inputs that come
 // with it still hold the gaps. The caller closes the Inputs in either case.
-func Collect(paths []string, o Options) (*Inputs, error) {
-	c := &collector{in: &Inputs{opts: o}, opts: o, seen: map[string]bool{}}
+//
+// The end of ctx also ends the waiting for the writer of a pipe, here and when
+// the pipe is read later.
+func Collect(ctx context.Context, paths []string, o Options) (*Inputs, error) {
+	c := &collector{ctx: ctx, in: &Inputs{opts: o}, opts: o, seen: map[string]bool{}}
 	if len(paths) == 0 {
 		return c.in, fmt.Errorf("%w: no path given", culprit.ErrNoInput)
 	}
@@ -33,18 +37,39 @@ func Collect(paths []string, o Options) (*Inputs, error) {
 	}
 	c.groupJournals()
 	c.dropTwins()
+	if ctx.Err() != nil {
+		return c.in, ctx.Err()
+	}
 	if len(c.in.Logs) == 0 {
 		return c.in, c.nothing(paths)
+	}
+	if len(c.archives) > 0 {
+		c.in.Notices = append(c.in.Notices, c.inside()+".")
 	}
 	return c.in, nil
 }
 
+// inside tells of archives that were not read, and how to have them read.
+func (c *collector) inside() string {
+	name := c.archives[0]
+	do := "unpack it and give the folder"
+	if _, err := os.Stat(name); err == nil {
+		do = "give it by name"
+	}
+	if n := len(c.archives) - 1; n > 0 {
+		return fmt.Sprintf("%s and %d more are archives inside of what was given and are not read: %s", name, n, do)
+	}
+	return name + " is an archive inside of what was given and is not read: " + do
+}
+
 type collector struct {
+	ctx      context.Context //nolint:containedctx // of one call of Collect
 	in       *Inputs
 	opts     Options
 	seen     map[string]bool // device and inode of files
 	journals []*Input        // single journal files
 	files    int
+	archives []string // inside of what was given, not read
 	unknown  []string // text files given by name that no parser knows
 	looked   int      // files that were there at all
 	placed   bool     // the files lie where logs lie, so their names need not say it
@@ -72,7 +97,7 @@ func (c *collector) add(path string) error {
 		if f == nil {
 			f = os.Stdin
 		}
-		return c.stream("-", f)
+		return c.stream("-", waiting(c.ctx, func() (io.Reader, error) { return f, nil }))
 	}
 	fi, err := os.Stat(path)
 	switch {
@@ -90,12 +115,8 @@ func (c *collector) add(path string) error {
 	case mode.IsRegular():
 		return c.file(t, path, fi, true)
 	case mode&fs.ModeNamedPipe != 0:
-		f, err := os.Open(path)
-		if err != nil {
-			c.unreadable(path, path, err)
-			return nil
-		}
-		return c.stream(path, f)
+		// Opening waits for a writer, too.
+		return c.stream(path, waiting(c.ctx, func() (io.Reader, error) { return os.Open(path) }))
 	default:
 		return fmt.Errorf("%w: %s is neither a file nor a folder", culprit.ErrNoInput, path)
 	}
@@ -128,6 +149,9 @@ func (c *collector) walk(t tree) error {
 				return fs.SkipDir
 			}
 			return nil
+		}
+		if c.ctx.Err() != nil {
+			return c.ctx.Err()
 		}
 		if c.files++; c.files > c.opts.Limits.walk() {
 			c.gap(t.name, fmt.Sprintf("more than %d files, the rest was not read", c.opts.Limits.walk()), "give the folder of the logs by name")
@@ -238,6 +262,10 @@ func (c *collector) sort(t tree, i *Input, byName bool) error {
 	case contentEmpty:
 		c.skip(i.Name, "empty")
 	case contentBinary:
+		if filepath.Ext(family(filepath.Base(i.base))) == ".log" {
+			c.gap(i.Name, "its name says that it is a log, but it holds no text", "file "+quote(i.Name))
+			return nil
+		}
 		c.skip(i.Name, "binary")
 		if byName {
 			c.unknown = append(c.unknown, i.Name)
@@ -259,6 +287,7 @@ func (c *collector) sort(t tree, i *Input, byName bool) error {
 	case contentTar, contentZip:
 		if !byName {
 			c.skip(i.Name, "an archive inside of what was given")
+			c.archives = append(c.archives, i.Name)
 			return nil
 		}
 		return c.archive(i, kind)
@@ -345,7 +374,9 @@ func (c *collector) nothing(paths []string) error {
 	}
 	switch {
 	case len(c.unknown) > 0:
-		return fmt.Errorf("%w: %s: no line in it is of a known format; give the log itself, or its format with --source-type", culprit.ErrNoLog, c.unknown[0])
+		return fmt.Errorf("%w: %s: no line in it is of a known format; give the log itself, such as nginx's error.log", culprit.ErrNoLog, c.unknown[0])
+	case len(c.archives) > 0:
+		return fmt.Errorf("%w: %s", culprit.ErrNoLog, c.inside())
 	case len(c.in.Gaps) > 0:
 		g := c.in.Gaps[0]
 		return fmt.Errorf("%w: %s: %s; try: %s", culprit.ErrNoInput, g.Source, g.Reason, g.Remedy)
@@ -354,7 +385,11 @@ func (c *collector) nothing(paths []string) error {
 	case len(c.in.Skipped) >= c.looked && allEmpty(c.in.Skipped):
 		return fmt.Errorf("%w: %s holds only empty files; the lines may be in rotated files next to it (error.log.1)", culprit.ErrNoInput, what)
 	}
-	return fmt.Errorf("%w: %s holds %d files but no log; give the folder of nginx's logs, the journal or the app's logs", culprit.ErrNoLog, what, c.looked)
+	files := "1 file"
+	if c.looked != 1 {
+		files = fmt.Sprintf("%d files", c.looked)
+	}
+	return fmt.Errorf("%w: %s holds %s but no log; give the folder of nginx's logs, the journal or the app's logs", culprit.ErrNoLog, what, files)
 }
 
 func allEmpty(s []Skipped) bool {

@@ -169,7 +169,7 @@ func TestCollect(t *testing.T) {
 			if tt.link[0] != "" {
 				must(t, os.Symlink(tt.link[1], filepath.Join(dir, tt.link[0])))
 			}
-			in, err := ingest.Collect([]string{dir}, ingest.Options{})
+			in, err := ingest.Collect(t.Context(), []string{dir}, ingest.Options{})
 			must(t, err)
 			defer in.Close()
 			if got := names(in, dir); !slices.Equal(got, tt.want) {
@@ -215,13 +215,15 @@ func TestCollect_NothingToRead(t *testing.T) {
 		{"only configuration", map[string]string{"nginx.conf": "http {}\n"}, "", culprit.ErrNoLog, "no log"},
 		{"a text that is no log", map[string]string{"notes.txt": "hello\nworld\n"}, "notes.txt", culprit.ErrNoLog, "known format"},
 		{"a program", map[string]string{"a": "\x7fELF\x00\x01\x02\x03\x04\x05"}, "a", culprit.ErrNoLog, "known format"},
+		{"a log of binary content", map[string]string{"a.log.1": "\x00\x00\x00\x00\x01\x02\x03"}, "", culprit.ErrNoInput, "holds no text; try: file "},
+		{"the rest of a zip", map[string]string{"a.zip": "PK\x03\x04\x14\x00\x00\x00\x08\x00"}, "a.zip", culprit.ErrNoInput, "zip -FF "},
 		{"a corrupt gzip alone", map[string]string{"a.gz": "\x1f\x8b\x08broken, and nothing else"}, "a.gz", culprit.ErrNoInput, "gzip -t"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, tt.files)
-			in, err := ingest.Collect([]string{filepath.Join(dir, tt.path)}, ingest.Options{})
+			in, err := ingest.Collect(t.Context(), []string{filepath.Join(dir, tt.path)}, ingest.Options{})
 			if !errors.Is(err, tt.want) || !strings.Contains(fmt.Sprint(err), tt.says) {
 				t.Errorf("error %q, want %q that says %q", err, tt.want, tt.says)
 			}
@@ -237,7 +239,7 @@ func TestCollect_UnreadableFile(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"error.log": errorLine, "other.log": errorLine + accessLine})
 	must(t, os.Chmod(filepath.Join(dir, "other.log"), 0))
-	in, err := ingest.Collect([]string{dir}, ingest.Options{})
+	in, err := ingest.Collect(t.Context(), []string{dir}, ingest.Options{})
 	must(t, err)
 	defer in.Close()
 	if len(in.Logs) != 1 || len(in.Gaps) != 1 || !strings.Contains(in.Gaps[0].Remedy, "setfacl") && !strings.Contains(in.Gaps[0].Remedy, "usermod") {
@@ -271,7 +273,7 @@ func TestCollect_Archives(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, map[string]string{name: data})
-			in, err := ingest.Collect([]string{filepath.Join(dir, name)}, ingest.Options{TempDir: dir})
+			in, err := ingest.Collect(t.Context(), []string{filepath.Join(dir, name)}, ingest.Options{TempDir: dir})
 			must(t, err)
 			want := []string{name + "/host/nginx/error.log", name + "/host/nginx/error.log.1.gz"}
 			if name != "x.zip" {
@@ -320,7 +322,7 @@ func TestCollect_ArchiveBounds(t *testing.T) {
 		{"cut short", "cut.tar", ingest.Limits{}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			in, err := ingest.Collect([]string{filepath.Join(dir, tt.file)}, ingest.Options{Limits: tt.limits, TempDir: t.TempDir()})
+			in, err := ingest.Collect(t.Context(), []string{filepath.Join(dir, tt.file)}, ingest.Options{Limits: tt.limits, TempDir: t.TempDir()})
 			must(t, err)
 			defer in.Close()
 			if len(in.Logs) == 0 || len(in.Gaps) != 1 || !strings.Contains(in.Gaps[0].Reason, "in part only") {
@@ -358,7 +360,7 @@ func TestCollect_Stdin(t *testing.T) {
 		{"text of no known format", "hello\n", "-", "hello\n"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			in, err := ingest.Collect([]string{"-"}, ingest.Options{Stdin: pipeOf(t, tt.give), TempDir: t.TempDir()})
+			in, err := ingest.Collect(t.Context(), []string{"-"}, ingest.Options{Stdin: pipeOf(t, tt.give), TempDir: t.TempDir()})
 			must(t, err)
 			defer in.Close()
 			in.Assign(nil)
@@ -367,8 +369,32 @@ func TestCollect_Stdin(t *testing.T) {
 			}
 		})
 	}
-	if _, err := ingest.Collect([]string{"-"}, ingest.Options{Stdin: pipeOf(t, "")}); !errors.Is(err, culprit.ErrNoInput) {
+	if _, err := ingest.Collect(t.Context(), []string{"-"}, ingest.Options{Stdin: pipeOf(t, "")}); !errors.Is(err, culprit.ErrNoInput) {
 		t.Errorf("an empty pipe: %v", err)
+	}
+}
+
+// TestCollect_Interrupted: a pipe whose writer is silent, and one that has none,
+// can be given up.
+func TestCollect_Interrupted(t *testing.T) {
+	r, w, err := os.Pipe()
+	must(t, err)
+	t.Cleanup(func() { w.Close(); r.Close() })
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	must(t, syscall.Mkfifo(fifo, 0o600))
+	t.Cleanup(func() { // lets the opening of it end
+		f, err := os.OpenFile(fifo, os.O_RDWR, 0)
+		must(t, err)
+		f.Close()
+	})
+	for _, path := range []string{"-", fifo} {
+		ctx, stop := context.WithCancel(t.Context())
+		go stop()
+		in, err := ingest.Collect(ctx, []string{path}, ingest.Options{Stdin: r})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: error %v, want that it was cancelled", path, err)
+		}
+		in.Close()
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -210,6 +211,38 @@ func TestFollow_CopytruncateGoesOnInTheCopy(t *testing.T) {
 			b.wantGaps(1, "truncated in place")
 			b.later(6 * time.Second)
 			b.wantLines(20 + regrow)
+		})
+	}
+}
+
+// TestFollow_CopytruncateBeforeAnythingIsStored: lines that were read from a file
+// and not stored yet stand in its copy as well.
+func TestFollow_CopytruncateBeforeAnythingIsStored(t *testing.T) {
+	for _, regrow := range []int{0, 3, 20, 40} {
+		t.Run(fmt.Sprint(regrow), func(t *testing.T) {
+			b := newBench(t)
+			waits, storing := make(chan struct{}), make(chan time.Time)
+			var first sync.Once
+			b.opts.After = func(time.Duration) <-chan time.Time {
+				first.Do(func() { close(waits) })
+				return storing
+			}
+			b.append("error.log", numbered(0, 20))
+			b.start()
+			<-waits // the lines were read
+			data, err := os.ReadFile(b.path("error.log"))
+			must(t, err)
+			must(t, os.WriteFile(b.path("error.log.1"), data, 0o644))
+			must(t, os.Truncate(b.path("error.log"), 0))
+			if regrow > 0 {
+				b.append("error.log", numbered(20, regrow))
+			}
+			close(storing)
+			b.tick()
+			b.m.await(t, "the gap", func() bool { return len(b.m.gaps) > 0 })
+			b.later(6 * time.Second)
+			b.wantLines(20 + regrow)
+			b.wantGaps(1, "truncated in place")
 		})
 	}
 }
@@ -539,9 +572,8 @@ func TestFollow_SinkThatFailsGetsTheSameAgain(t *testing.T) {
 
 func TestFollow_BackPressureBoundsWhatIsHeld(t *testing.T) {
 	b := newBench(t)
-	release := make(chan struct{})
-	largest := 0
-	b.m.fail = func(int) error { <-release; return nil }
+	held := make(chan struct{})
+	b.m.fail = func(int) error { <-held; return nil }
 	const size = 24 << 20
 	line := strings.Repeat("x", 1000)
 	var text strings.Builder
@@ -551,23 +583,8 @@ func TestFollow_BackPressureBoundsWhatIsHeld(t *testing.T) {
 	}
 	b.append("error.log", text.String())
 	b.start()
-	for range n {
-		select {
-		case release <- struct{}{}:
-		default:
-		}
-		b.m.mu.Lock()
-		for _, s := range b.m.streams {
-			largest = max(largest, len(s.closed))
-		}
-		done := len(b.m.linesLocked()) == n
-		b.m.mu.Unlock()
-		if done {
-			break
-		}
-		release <- struct{}{}
-	}
-	close(release)
+	held <- struct{}{} // the first commit is on its way, the reader is held up
+	close(held)
 	b.m.awaitLines(t, n)
 	b.m.mu.Lock()
 	commits := b.m.commits

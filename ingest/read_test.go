@@ -21,7 +21,7 @@ import (
 // one collects a single file and assigns it.
 func one(t testing.TB, path string, o ingest.Options) *ingest.Input {
 	t.Helper()
-	in, err := ingest.Collect([]string{path}, o)
+	in, err := ingest.Collect(t.Context(), []string{path}, o)
 	must(t, err)
 	t.Cleanup(func() { in.Close() })
 	in.Assign(nil)
@@ -317,7 +317,7 @@ func TestRead_JournalExport(t *testing.T) {
 	journal(t, filepath.Join(dir, "system.journal"), start, boot1, "one", "two")
 	out, err := exec.Command("journalctl", "--file="+filepath.Join(dir, "system.journal"), "-o", "export").Output()
 	must(t, err)
-	in, err := ingest.Collect([]string{"-"}, ingest.Options{Stdin: pipeOf(t, string(out))})
+	in, err := ingest.Collect(t.Context(), []string{"-"}, ingest.Options{Stdin: pipeOf(t, string(out))})
 	must(t, err)
 	in.Assign(nil)
 	recs, _, _ := readAll(t, in.Logs[0])

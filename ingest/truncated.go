@@ -1,8 +1,10 @@
 package ingest
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -94,9 +96,35 @@ func (f *Follower) holds(s *fileStream, x found) (*os.File, error) {
 		} else if unpackedHolds(file, cod, &s.cp) {
 			return file, nil
 		}
+	} else if s.holdsHeld(file) {
+		return file, nil
 	}
 	file.Close()
 	return nil, nil
+}
+
+// holdsHeld reports whether a file begins with the lines that were read and not
+// stored before the stream's first commit.
+func (s *fileStream) holdsHeld(file *os.File) bool {
+	if !s.broken || len(s.held) == 0 {
+		return false
+	}
+	z, err := codingAt(file).decode(io.NewSectionReader(file, 0, 1<<62), defaultStreamBytes)
+	if err != nil {
+		return false
+	}
+	defer z.Close()
+	b := make([]byte, s.held[len(s.held)-1].end) // what a queue takes, so it is bounded
+	n, err := io.ReadFull(z, b)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return false
+	}
+	for _, l := range s.held {
+		if !bytes.HasPrefix(b[min(l.start, int64(n)):n], l.text) {
+			return false
+		}
+	}
+	return true
 }
 
 // errMoved says that a file is not at its path any more.

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -33,7 +34,7 @@ func (c *collector) dropTwins() {
 			if !isDated && unpackedName(other.base) != unpackedName(i.base) {
 				continue
 			}
-			switch longer, same := compare(other, i, c.opts.Limits.stream()); {
+			switch longer, same := compare(c.ctx, other, i, c.opts.Limits.stream()); {
 			case !same:
 			case longer == i: // other is an early copy of i
 				c.skip(other.Name, "the same lines as "+i.Name)
@@ -73,7 +74,7 @@ var hasDate = regexp.MustCompile(`\d{4}[-/]\d\d[-/]\d\d|\d\d/[A-Z][a-z]{2}/\d{4}
 
 // compare reads two files side by side. They are the same if one is the
 // beginning of the other; longer is the one with more.
-func compare(a, b *Input, limit int64) (longer *Input, same bool) {
+func compare(ctx context.Context, a, b *Input, limit int64) (longer *Input, same bool) {
 	ra, err := a.open(limit)
 	if err != nil {
 		return nil, false
@@ -85,7 +86,7 @@ func compare(a, b *Input, limit int64) (longer *Input, same bool) {
 	}
 	defer rb.Close()
 	ba, bb := make([]byte, 64<<10), make([]byte, 64<<10)
-	for {
+	for ctx.Err() == nil {
 		na, erra := io.ReadFull(ra, ba)
 		nb, errb := io.ReadFull(rb, bb)
 		if !ended(erra) || !ended(errb) {
@@ -104,6 +105,7 @@ func compare(a, b *Input, limit int64) (longer *Input, same bool) {
 			return a, true
 		}
 	}
+	return nil, false
 }
 
 // ended reports whether err is nil or the end of a file.

@@ -47,7 +47,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		local := overSocket(r)
 		if !local {
-			if !s.knownHost(r.Host) {
+			if !s.knownHost(r) {
 				writeProblem(w, http.StatusForbidden, "This name is not one of culprit's own. Add it to hosts in the configuration if it should be.")
 				return
 			}
@@ -96,15 +96,19 @@ func open(path string) bool {
 // knownHost checks the Host header against DNS rebinding: a foreign site whose
 // name was pointed at 127.0.0.1 sends its own name. The port is left free,
 // since ssh -L 7070:127.0.0.1:8502 brings another one; another site on a
-// loopback name is stopped by its Origin.
-func (s *Server) knownHost(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
+// loopback name is stopped by its Origin. The address that the request came to is
+// no name that could be pointed at something.
+func (s *Server) knownHost(r *http.Request) bool {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}
 	host = strings.ToLower(strings.Trim(host, "[]"))
 	switch host {
 	case "localhost", "127.0.0.1", "::1":
+		return true
+	}
+	if to, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok && to.IP.Equal(net.ParseIP(host)) {
 		return true
 	}
 	return slices.ContainsFunc(s.cfg.Hosts, func(h string) bool { return strings.EqualFold(h, host) })

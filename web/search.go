@@ -20,7 +20,7 @@ const (
 
 // Selection is a query as the routes of records take it.
 type Selection struct {
-	Q string `query:"q" maxLength:"1024" doc:"Words, \"phrases\", prefix*, field:value, ranges, AND OR NOT ( ), -word"`
+	Q string `query:"q" maxLength:"4096" doc:"Words, \"phrases\", prefix*, field:value, ranges, AND OR NOT ( ), -word"`
 	Window
 }
 

@@ -54,6 +54,22 @@ func body[T any](t *testing.T, h http.Handler, path string) T {
 	return v
 }
 
+// TestGuard_OwnAddress: where the service listens for others, the address that
+// they ask is known without being named in the configuration.
+func TestGuard_OwnAddress(t *testing.T) {
+	h := server(t, func(*web.Config) {}).Handler()
+	for host, want := range map[string]int{"192.0.2.7:8502": 200, "192.0.2.7": 200, "192.0.2.8:8502": 403, "192.0.2.7.evil.example": 403} {
+		r := httptest.NewRequest(http.MethodGet, "/api/health", nil)
+		r.Host = host
+		to := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: 8502}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, to)))
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d", host, w.Code, want)
+		}
+	}
+}
+
 func TestGuard(t *testing.T) {
 	h := server(t, func(c *web.Config) { c.Hosts = []string{"logs.example.com"} }).Handler()
 	for _, tc := range []struct {
@@ -239,7 +255,7 @@ func TestStatus(t *testing.T) {
 	a.Fail(nil)
 	for path, want := range map[string]int{
 		"/api/incidents/nope": 404, "/api/incidents/nope/timeline": 404, "/api/incidents/nope/report": 404, "/api/nope": 404, "/api/records/journal/999999": 404,
-		"/api/search?q=pid:%3E%3Dx": 400, "/api/search?limit=100000": 422, "/api/search?since=yesterday": 422, "/api/search?q=" + strings.Repeat("a", 2000): 422,
+		"/api/search?q=pid:%3E%3Dx": 400, "/api/search?limit=100000": 422, "/api/search?since=yesterday": 422, "/api/search?q=" + strings.Repeat("a", 5000): 422,
 		"/api/histogram?since=2026-11-22T08:00:00Z&until=2026-11-22T07:00:00Z": 400, "/api/tail?q=pid:%3E%3Dx": 400, "/assets/nope.js": 404, "/incidents/nope": 200,
 		"/api/records/journal/1/surroundings?span=2h": 400,
 	} {

@@ -29,7 +29,7 @@ type Alive struct {
 }
 
 type tailIn struct {
-	Q string `query:"q" maxLength:"1024" doc:"Only records that this query selects"`
+	Q string `query:"q" maxLength:"4096" doc:"Only records that this query selects"`
 }
 
 // followers counts the clients of /api/tail and ends them all at once.

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -18,10 +19,10 @@ import (
 
 // A question is what `why` is asked.
 type question struct {
-	paths        []string
-	zone         *time.Location
-	since, until time.Time
-	now          time.Time // the present, for a machine that still runs
+	paths  []string
+	zone   *time.Location
+	window *flags    // --since, --until and --at; nil is no bound
+	now    time.Time // the present, for a machine that still runs
 }
 
 // An answer is what the logs say to it.
@@ -36,18 +37,22 @@ type answer struct {
 
 // analyse reads everything once and correlates it.
 func analyse(ctx context.Context, q question) (*answer, error) {
+	// What is wrong with the window is told before anything is read.
+	since, until, err := q.bounds(q.now, time.UTC)
+	if err != nil {
+		return nil, err
+	}
 	opts := ingest.Options{Zone: q.zone, Machine: len(q.paths) == 0}
 	var (
 		topo culprit.Topology
 		gaps []culprit.Gap
 		in   *ingest.Inputs
-		err  error
 	)
 	if opts.Machine {
 		topo, gaps = topology.ReadMachine()
 		in, err = ingest.Discover(&topo, "", opts)
 	} else {
-		in, err = ingest.Collect(q.paths, opts)
+		in, err = ingest.Collect(ctx, q.paths, opts)
 	}
 	if in != nil {
 		defer in.Close()
@@ -59,10 +64,19 @@ func analyse(ctx context.Context, q question) (*answer, error) {
 		topo, gaps = topology.Read(newConfigFS(in.Config), topology.Options{})
 	}
 	in.Assign(&topo)
-	if opts.Machine && q.since.IsZero() {
-		q.since = q.now.Add(-24 * time.Hour)
+	// The window is told in the times that the answer is told in. The logs that
+	// someone sent end when they were taken, so that is their present.
+	ref := q.now
+	if !opts.Machine && !in.Newest.IsZero() {
+		ref = in.Newest
 	}
-	in.Window(q.since, q.until)
+	if since, until, err = q.bounds(ref, zoneToShow(q, opts.Machine, topo.Zone, in.Logs, ref)); err != nil {
+		return nil, err
+	}
+	if opts.Machine && since.IsZero() {
+		since = q.now.Add(-24 * time.Hour)
+	}
+	in.Window(since, until)
 
 	c := correlate.New(topo)
 	a := &answer{notices: in.Notices}
@@ -89,13 +103,39 @@ func analyse(ctx context.Context, q question) (*answer, error) {
 	}
 	a.newest = c.Newest()
 	now := a.newest
-	if opts.Machine && q.until.IsZero() {
+	if opts.Machine && until.IsZero() {
 		now = q.now
 	}
 	a.report = c.Report(now)
 	a.report.Sources = infos
 	a.zone = zoneToShow(q, opts.Machine, topo.Zone, in.Logs, a.newest)
+	if q.window.bounded() && !a.covered && slices.ContainsFunc(in.Logs, isNginx) {
+		a.notices = append(a.notices, fmt.Sprintf("nginx's logs hold nothing %s; the newest record of all logs is of %s.",
+			windowWords(since, until, a.zone), in.Newest.In(a.zone).Format(time.DateTime)))
+	}
 	return a, nil
+}
+
+// bounds returns the window that is asked for.
+func (q *question) bounds(now time.Time, zone *time.Location) (since, until time.Time, err error) {
+	if q.window == nil {
+		return since, until, nil
+	}
+	return q.window.window(now, zone)
+}
+
+func isNginx(i *ingest.Input) bool { return strings.HasPrefix(i.Format, "nginx_") }
+
+// windowWords says a window: from 8:00 to 9:00.
+func windowWords(since, until time.Time, zone *time.Location) string {
+	var said []string
+	if !since.IsZero() {
+		said = append(said, "from "+since.In(zone).Format(time.DateTime))
+	}
+	if !until.IsZero() {
+		said = append(said, "until "+until.In(zone).Format(time.DateTime))
+	}
+	return strings.Join(said, " ")
 }
 
 // zoneToShow picks the zone of the times that people read: the one asked for,

@@ -94,9 +94,9 @@ func (a archive) Incidents(ctx context.Context, since, until time.Time, limit in
 }
 
 // reportOf writes reports for the web.
-func reportOf(host string, now func() time.Time) web.ReportFunc {
+func reportOf(host string, gaps *gapFile, now func() time.Time) web.ReportFunc {
 	return func(w io.Writer, inc *culprit.Incident, o web.ReportOptions) error {
-		rep := &culprit.Report{Version: 1, Incidents: []*culprit.Incident{inc}}
+		rep := &culprit.Report{Version: 1, Incidents: []*culprit.Incident{inc}, Gaps: gaps.near(inc)}
 		return report.Write(w, o.Format, rep, inc, report.Options{Zone: o.Zone, Now: now(), Host: host, ShowClients: !o.HideClients})
 	}
 }

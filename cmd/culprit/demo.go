@@ -34,7 +34,7 @@ func newDemoCommand(f *flags) *cobra.Command {
 		Long: `Demo loads recorded outages, which are part of the program, into a temporary
 store, tells the first one as culprit why does, and serves the pages until it is
 interrupted. Nothing on this machine is read, and nothing is left behind.`,
-		Args: cobra.NoArgs,
+		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return demo(cmd, f, once) },
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "tell the outage and end, without serving")
@@ -54,10 +54,13 @@ func demo(cmd *cobra.Command, f *flags, once bool) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	d := &demonstration{dir: dir}
-	if d.store, err = store.Open(ctx, filepath.Join(dir, "data"), store.Options{Resolve: d.resolve, Ballast: -1}); err != nil {
-		return fmt.Errorf("open the store: %w", err)
+	if d.store, err = openStore(ctx, filepath.Join(dir, "data"), store.Options{Resolve: d.resolve, Ballast: -1}); err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, d.store.Close()) }()
+	if d.gaps, err = openGaps(filepath.Join(dir, "data")); err != nil {
+		return err
+	}
 	for i, e := range examples.All {
 		rep, zone, err := d.add(ctx, e)
 		if err != nil {
@@ -89,6 +92,7 @@ type demonstration struct {
 	topo   culprit.Topology
 	names  *attribution
 	newest time.Time
+	gaps   *gapFile
 }
 
 // resolve implements store.Options.Resolve.
@@ -102,7 +106,7 @@ func (d *demonstration) add(ctx context.Context, e examples.Example) (*culprit.R
 	if err := e.Write(logs); err != nil {
 		return nil, nil, err
 	}
-	in, err := ingest.Collect([]string{logs}, ingest.Options{})
+	in, err := ingest.Collect(ctx, []string{logs}, ingest.Options{})
 	if in != nil {
 		defer in.Close()
 	}
@@ -115,7 +119,7 @@ func (d *demonstration) add(ctx context.Context, e examples.Example) (*culprit.R
 	in.Assign(&topo)
 	in.Window(time.Time{}, e.End)
 	slices.SortStableFunc(in.Logs, func(x, y *ingest.Input) int { return readOrder(x) - readOrder(y) })
-	m := &importer{st: d.store, c: correlate.New(topo), progress: newProgress(io.Discard)}
+	m := &importer{st: d.store, c: correlate.New(topo), progress: newProgress(io.Discard), noted: d.gaps}
 	for _, i := range in.Logs {
 		if name, err := filepath.Rel(d.dir, i.Name); err == nil {
 			i.Name, i.Options.Source = name, name
@@ -124,8 +128,8 @@ func (d *demonstration) add(ctx context.Context, e examples.Example) (*culprit.R
 			return nil, nil, err
 		}
 	}
-	for _, g := range slices.Concat(in.Gaps, gaps) {
-		m.c.AddGap(g)
+	if err := m.missing(slices.Concat(in.Gaps, gaps)...); err != nil {
+		return nil, nil, err
 	}
 	newest := m.c.Newest()
 	rep := m.c.Report(newest)
@@ -154,7 +158,7 @@ func (d *demonstration) serve(ctx context.Context, out io.Writer) error {
 	clock := func() time.Time { return d.newest.Add(time.Minute + time.Since(begun)) }
 	a := archive{d.store}
 	cfg := web.Config{
-		Searcher: a, Reader: a, Events: a, Incidents: a, Sources: storedSources{d.store}, Report: reportOf("", clock),
+		Searcher: a, Reader: a, Events: a, Incidents: a, Sources: storedSources{d.store}, Report: reportOf("", d.gaps, clock),
 		Topology: func() *culprit.Topology { return &d.topo }, Clock: clock, Logger: slog.New(slog.DiscardHandler), Host: "demo", Version: version(),
 	}
 	if cfg.Socket = socketIn(filepath.Join(d.dir, "data")); len(cfg.Socket) > maxSocketPath {

@@ -22,7 +22,7 @@ that there is room on the disk, and that the store is sound. For what is not as 
 should be it prints the command that mends it; it changes nothing itself.
 
 Exit code: 0 nothing failed (there may be warnings), 1 a check failed, 2 could not run.`,
-		Args: cobra.NoArgs,
+		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return doctor(cmd, f) },
 	}
 }

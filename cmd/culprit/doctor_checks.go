@@ -213,7 +213,11 @@ func checkKernel(ctx context.Context, m *machine) []check {
 			}
 		}
 	}
-	return []check{{"kernel", checkWarning, "the kernel's messages cannot be seen: a kill for memory will look like one that nobody accounts for", "sudo usermod -aG systemd-journal,adm $USER"}}
+	remedy := ""
+	if os.Geteuid() != 0 {
+		remedy = "sudo usermod -aG systemd-journal,adm $USER"
+	}
+	return []check{{"kernel", checkWarning, "the kernel's messages cannot be seen: a kill for memory will look like one that nobody accounts for", remedy}}
 }
 
 // checkConfiguration tells what of the configuration could not be read.

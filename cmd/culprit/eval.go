@@ -23,7 +23,7 @@ decisive line, start, chain, missed and invented ones, and for each tier of
 confidence how often it was right.
 
 Exit code 1 if anything is missed, wrong or invented.`,
-		Args: cobra.ExactArgs(1),
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			asJSON, err := f.json()
 			if err != nil {

@@ -33,7 +33,7 @@ func newImportCommand(f *flags) *cobra.Command {
 where they can be searched, and stores the incidents that they tell. It may be
 interrupted at any time and begun again: what is stored is not stored twice, and
 a file that has grown or was rotated meanwhile is read on.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: takes(1, many),
 		RunE: func(cmd *cobra.Command, paths []string) error { return importPaths(cmd, f, paths) },
 	}
 	return cmd
@@ -58,6 +58,8 @@ type importResult struct {
 	Version   int              `json:"version"` // 1
 	Sources   []importedSource `json:"sources"`
 	Skipped   []string         `json:"skipped"`
+	Gaps      []culprit.Gap    `json:"gaps"`    // what holds evidence and could not be read
+	Notices   []string         `json:"notices"` // about assumptions, such as the zone
 	Incidents []string         `json:"incidents"` // ids of those that were found
 }
 
@@ -67,6 +69,20 @@ type importer struct {
 	c        *correlate.Correlator
 	progress *progress
 	service  string // of the input that is read
+	gaps     []culprit.Gap
+	noted    *gapFile // where the reports of later find them
+}
+
+// missing takes what could not be read.
+func (m *importer) missing(gaps ...culprit.Gap) error {
+	for _, g := range gaps {
+		m.c.AddGap(g)
+		if err := m.noted.add(g, time.Now()); err != nil {
+			return fmt.Errorf("note gap: %w", err)
+		}
+	}
+	m.gaps = append(m.gaps, gaps...)
+	return nil
 }
 
 func importPaths(cmd *cobra.Command, f *flags, paths []string) (err error) {
@@ -82,14 +98,14 @@ func importPaths(cmd *cobra.Command, f *flags, paths []string) (err error) {
 		return err
 	}
 	ctx := cmd.Context()
-	in, err := ingest.Collect(paths, ingest.Options{Zone: zone})
+	in, err := ingest.Collect(ctx, paths, ingest.Options{Zone: zone})
 	if in != nil {
 		defer in.Close()
 	}
 	if err != nil {
 		return err
 	}
-	topo, _ := topology.Read(newConfigFS(in.Config), topology.Options{})
+	topo, gaps := topology.Read(newConfigFS(in.Config), topology.Options{})
 	in.Assign(&topo)
 
 	dir, err := f.folder()
@@ -97,8 +113,11 @@ func importPaths(cmd *cobra.Command, f *flags, paths []string) (err error) {
 		return err
 	}
 	m := &importer{c: correlate.New(topo), progress: newProgress(cmd.ErrOrStderr())}
-	if m.st, err = store.Open(ctx, dir, store.Options{Resolve: m.resolve}); err != nil {
-		return fmt.Errorf("open the store: %w", err)
+	if m.st, err = openStore(ctx, dir, store.Options{Resolve: m.resolve}); err != nil {
+		return err
+	}
+	if m.noted, err = openGaps(dir); err != nil {
+		return errors.Join(err, m.st.Close())
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ran := make(chan error, 1)
@@ -108,7 +127,11 @@ func importPaths(cmd *cobra.Command, f *flags, paths []string) (err error) {
 		err = errors.Join(err, <-ran, m.st.Close())
 	}()
 
-	result := importResult{Version: 1, Sources: []importedSource{}, Skipped: []string{}, Incidents: []string{}}
+	result := importResult{Version: 1, Sources: []importedSource{}, Skipped: []string{}, Gaps: []culprit.Gap{}, Notices: []string{}, Incidents: []string{}}
+	result.Notices = append(result.Notices, in.Notices...)
+	if err := m.missing(slices.Concat(in.Gaps, gaps)...); err != nil {
+		return err
+	}
 	for _, s := range in.Skipped {
 		result.Skipped = append(result.Skipped, s.Name+": "+s.Why)
 	}
@@ -128,6 +151,10 @@ func importPaths(cmd *cobra.Command, f *flags, paths []string) (err error) {
 	m.progress.clear()
 	if ctx.Err() == nil {
 		rep := m.c.Report(m.c.Newest())
+		l := newLocator(m.st)
+		for _, inc := range rep.Incidents {
+			l.locate(ctx, inc)
+		}
 		if err := m.st.PutIncidents(ctx, rep.Incidents); err != nil {
 			failed = errors.Join(failed, err)
 		}
@@ -137,6 +164,15 @@ func importPaths(cmd *cobra.Command, f *flags, paths []string) (err error) {
 		// Records are safe and found by now; with the index they are found fast.
 		if err := m.st.Indexed(ctx); err != nil {
 			failed = errors.Join(failed, err)
+		}
+	}
+	result.Gaps = append(result.Gaps, m.gaps...)
+	if !asJSON {
+		for _, n := range result.Notices {
+			fmt.Fprintln(cmd.ErrOrStderr(), "culprit: "+terminal.EscapeLine(n))
+		}
+		for _, g := range result.Gaps {
+			fmt.Fprintln(cmd.ErrOrStderr(), "culprit: "+terminal.EscapeLine(g.Source+": "+g.Reason+"; try: "+g.Remedy))
 		}
 	}
 	if err := printImport(cmd.OutOrStdout(), &result, asJSON); err != nil {
@@ -206,7 +242,7 @@ func (m *importer) read(ctx context.Context, in *ingest.Input) (src importedSour
 	}
 	m.progress.begin(in.Name, in.Size)
 	// Even an unchanged file is read, for the incidents that it takes part in.
-	info, _, err := ingest.Read(ctx, in, func(r *culprit.Record) error {
+	info, gaps, err := ingest.Read(ctx, in, func(r *culprit.Record) error {
 		m.c.Add(r)
 		if unchanged {
 			return nil
@@ -222,6 +258,10 @@ func (m *importer) read(ctx context.Context, in *ingest.Input) (src importedSour
 		}
 		return nil
 	})
+	err = errors.Join(err, m.missing(gaps...))
+	if info.Kernel {
+		m.c.HasKernel(info.Path)
+	}
 	if info.Format != "" {
 		src.Format = info.Format
 		w.SetFormat(info.Format)

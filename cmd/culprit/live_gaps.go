@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -33,11 +34,11 @@ type notedGap struct {
 	Noticed time.Time `json:"noticed"`
 }
 
-// openGaps reads the file, which need not be there. One that is damaged is begun
+// openGaps reads the file of a data folder, which need not be there. One that is damaged is begun
 // anew: it is not worth keeping the service from starting.
-func openGaps(path string) (*gapFile, error) {
-	g := &gapFile{path: path}
-	b, err := os.ReadFile(path)
+func openGaps(dir string) (*gapFile, error) {
+	g := &gapFile{path: filepath.Join(dir, "gaps.json")}
+	b, err := os.ReadFile(g.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return g, nil
 	}
@@ -83,6 +84,11 @@ func (g *gapFile) list() []culprit.Gap {
 		out = append(out, n.Gap)
 	}
 	return out
+}
+
+// near returns the gaps that may bear on an incident; the report sorts them out.
+func (g *gapFile) near(inc *culprit.Incident) []culprit.Gap {
+	return g.between(inc.Start.Add(-time.Hour), inc.End.Add(time.Minute))
 }
 
 // between returns the gaps that overlap a stretch; one without times does if it

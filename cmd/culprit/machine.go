@@ -187,8 +187,8 @@ func (m *machine) look(p ingest.Place, path string) parsers.Options {
 	} else if beside := accessLogBeside(path); beside != "" {
 		paths = append(paths, beside)
 	}
-	// The same look as `why` takes.
-	in, err := ingest.Collect(paths, ingest.Options{Format: set.Format, Zone: zone, Machine: m.cfg.Topology == ""})
+	// The same look as `why` takes; files are never waited for.
+	in, err := ingest.Collect(context.Background(), paths, ingest.Options{Format: set.Format, Zone: zone, Machine: m.cfg.Topology == ""})
 	if in != nil {
 		defer in.Close()
 	}

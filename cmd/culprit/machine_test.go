@@ -156,8 +156,8 @@ func TestSourceList(t *testing.T) {
 // TestGapFile keeps gaps over a restart, each once.
 func TestGapFile(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "gaps.json")
-	g, err := openGaps(path)
+	dir := t.TempDir()
+	g, err := openGaps(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestGapFile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if g, err = openGaps(path); err != nil || len(g.list()) != 2 {
+	if g, err = openGaps(dir); err != nil || len(g.list()) != 2 {
 		t.Fatalf("after a restart: %v, %v", g.list(), err)
 	}
 	if got := g.between(now.Add(-55*time.Minute), now); len(got) != 2 {
@@ -186,8 +186,8 @@ func TestGapFile(t *testing.T) {
 	if err := g.add(culprit.Gap{Source: "later"}, now.Add(gapAge+time.Hour)); err != nil || len(g.all) != 2 {
 		t.Errorf("old ones stay: %d gaps, %v", len(g.all), err)
 	}
-	write(t, path, "{not JSON")
-	if g, err = openGaps(path); err != nil || len(g.list()) != 0 {
+	write(t, filepath.Join(dir, "gaps.json"), "{not JSON")
+	if g, err = openGaps(dir); err != nil || len(g.list()) != 0 {
 		t.Errorf("damaged: %v, %v", g.list(), err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -44,6 +45,7 @@ func main() {
 func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process, whatever holds up the first
 	root := newRootCommand()
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
@@ -103,6 +105,9 @@ func abort(ctx context.Context, log *slog.Logger) (done func()) {
 // where the program knows.
 func sentence(err error) string {
 	s := err.Error()
+	for _, kind := range []error{culprit.ErrNotFound, culprit.ErrUnavailable} {
+		s = strings.TrimSuffix(s, ": "+kind.Error()) // the sentence before says it
+	}
 	for _, hint := range []struct {
 		is error
 		do string

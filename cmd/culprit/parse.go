@@ -22,7 +22,13 @@ func newParseCommand(f *flags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "parse FILE...",
 		Short: "Print the records of log files as the parsers understand them",
-		Args:  cobra.MinimumNArgs(1),
+		Long: `Parse prints each record of log files: where it stands, its time as it is
+written, the kind of its event and its message; with --format json everything that
+was understood, one object a line. The format is found out; the names for
+--source-type are:
+
+` + formatNames(),
+		Args:  takes(1, many),
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			if _, err := f.json(); err != nil {
 				return err
@@ -46,10 +52,19 @@ func newParseCommand(f *flags) *cobra.Command {
 	return cmd
 }
 
+// formatNames lists the formats, a few a line.
+func formatNames() string {
+	var b strings.Builder
+	for line := range slices.Chunk(parsers.Formats(), 5) {
+		b.WriteString("  " + strings.Join(line, " ") + "\n")
+	}
+	return b.String()
+}
+
 // parsePath prints the records of a file, a journal, an archive or a folder. A
 // file that is not recognized as a log is read all the same: as a file of lines.
 func parsePath(cmd *cobra.Command, out *bufio.Writer, path, format string, o ingest.Options) error {
-	found, err := ingest.Collect([]string{path}, o)
+	found, err := ingest.Collect(cmd.Context(), []string{path}, o)
 	defer found.Close() //nolint:staticcheck // set along with an error, too
 	info, statErr := os.Stat(path)
 	switch {

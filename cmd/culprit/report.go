@@ -45,7 +45,7 @@ replaced, and the report says how many of each.`,
 		Example: `  culprit report last -o outage.html
   culprit report ./logs-from-customer --format md
   culprit report 7f3a91c2 --format json`,
-		Args: cobra.ExactArgs(1),
+		Args: takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error { return writeReport(cmd, f, r, args[0]) },
 	}
 	cmd.Flags().StringVarP(&r.output, "output", "o", "", "write to this file; its ending names the format")
@@ -118,11 +118,7 @@ func findIncident(ctx context.Context, f *flags, name string, now time.Time) (*c
 		return nil, nil, nil, err
 	}
 	if _, err := os.Stat(name); err == nil {
-		q := question{paths: []string{name}, zone: zone, now: now}
-		if q.since, q.until, err = f.window(now); err != nil {
-			return nil, nil, nil, err
-		}
-		a, err := analyse(ctx, q)
+		a, err := analyse(ctx, question{paths: []string{name}, zone: zone, window: f, now: now})
 		if err != nil {
 			return nil, nil, nil, err
 		}
@@ -140,10 +136,19 @@ func findIncident(ctx context.Context, f *flags, name string, now time.Time) (*c
 		return nil, nil, nil, err
 	}
 	inc, err := storedIncident(ctx, dir, name)
+	if errors.Is(err, culprit.ErrNotFound) && name != "last" {
+		if _, e := os.Stat(dir); e == nil {
+			err = fmt.Errorf("%q is no file, and no incident in %s has that id: %w", name, dir, culprit.ErrNotFound)
+		}
+	}
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return &culprit.Report{Version: 1, Incidents: []*culprit.Incident{inc}}, inc, zone, nil
+	gaps, err := openGaps(dir)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return &culprit.Report{Version: 1, Incidents: []*culprit.Incident{inc}, Gaps: gaps.near(inc)}, inc, zone, nil
 }
 
 // storedIncident reads an incident from the store in dir, or from the service
@@ -156,9 +161,9 @@ func storedIncident(ctx context.Context, dir, id string) (*culprit.Incident, err
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("%q is no file, and there is no store in %s: import logs first, or name a folder of logs: %w", id, dir, culprit.ErrNotFound)
 	}
-	s, err := store.Open(ctx, dir, store.Options{})
+	s, err := openStore(ctx, dir, store.Options{})
 	if err != nil {
-		return nil, fmt.Errorf("open the store: %w", err)
+		return nil, err
 	}
 	defer s.Close()
 	if id != "last" {

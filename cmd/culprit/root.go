@@ -2,12 +2,13 @@ package main
 
 import (
 	"fmt"
-	"strings"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"culprit/internal/config"
+	"culprit/internal/query"
 )
 
 // flags are the flags that several commands share.
@@ -26,9 +27,13 @@ func newRootCommand() *cobra.Command {
 		Short:         "Why did users get 502s, what proves it, and what would have prevented it?",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          cobra.NoArgs,
+		Args:          unknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SuggestionsMinimumDistance = 2 // letters that may be wrong
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; %s --help lists the flags", err, cmd.CommandPath())
+	})
 	p := root.PersistentFlags()
 	p.StringVar(&f.since, "since", "", "begin of the window: 2026-11-22 08:00, 08:00, 2h (ago)")
 	p.StringVar(&f.until, "until", "", "end of the window")
@@ -50,6 +55,36 @@ func newRootCommand() *cobra.Command {
 		newDemoCommand(f),
 	)
 	return root
+}
+
+// unknownCommand refuses what is no command and says what may have been meant.
+func unknownCommand(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	do := "culprit --help lists them"
+	if _, err := os.Stat(args[0]); err == nil {
+		do = "did you mean culprit why " + args[0] + "?"
+	} else if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+		do = "did you mean culprit " + near[0] + "?"
+	}
+	return fmt.Errorf("%q is no command; %s", args[0], do)
+}
+
+// many is no bound of arguments.
+const many = 1 << 20
+
+// takes bounds the arguments of a command.
+func takes(least, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return fmt.Errorf("nothing was named; the form is: %s", cmd.UseLine())
+		case len(args) > most:
+			return fmt.Errorf("%q is one too many; the form is: %s", args[most], cmd.UseLine())
+		}
+		return nil
+	}
 }
 
 // json reports whether the output is for a machine.
@@ -75,15 +110,9 @@ func (f *flags) zone() (*time.Location, error) {
 	return z, nil
 }
 
-// window reads --since, --until and --at; zero times are no bound.
-func (f *flags) window(now time.Time) (since, until time.Time, err error) {
-	zone, err := f.zone()
-	if err != nil {
-		return since, until, err
-	}
-	if zone == nil {
-		zone = time.Local
-	}
+// window reads --since, --until and --at; zero times are no bound. Clock times and
+// spans are as of now, dates without an offset are in zone.
+func (f *flags) window(now time.Time, zone *time.Location) (since, until time.Time, err error) {
 	if f.at != "" {
 		if f.since != "" || f.until != "" {
 			return since, until, fmt.Errorf("--at goes without --since and --until")
@@ -107,26 +136,14 @@ func (f *flags) window(now time.Time) (since, until time.Time, err error) {
 	return since, until, nil
 }
 
-// moment reads a point in time: a duration ago, a time of today, a date with or
-// without a time and an offset.
+// bounded reports whether a window was asked for.
+func (f *flags) bounded() bool { return f != nil && (f.since != "" || f.until != "" || f.at != "") }
+
+// moment reads a point in time.
 func moment(flag, s string, now time.Time, zone *time.Location) (time.Time, error) {
-	if d, err := time.ParseDuration(strings.TrimSuffix(s, " ago")); err == nil {
-		return now.Add(-d.Abs()), nil
+	t, err := query.ParseTime(s, now, zone)
+	if err != nil {
+		return t, fmt.Errorf("%s %q is no time: use 2026-11-22 08:00, 08:00 or 2h", flag, s)
 	}
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999", "2006-01-02 15:04", "2006-01-02T15:04:05.999999999", "2006-01-02T15:04", "2006-01-02"} {
-		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
-			return t, nil
-		}
-	}
-	for _, layout := range []string{"15:04:05", "15:04"} {
-		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
-			n := now.In(zone)
-			d := time.Date(n.Year(), n.Month(), n.Day(), t.Hour(), t.Minute(), t.Second(), 0, zone)
-			if d.After(now) {
-				d = d.AddDate(0, 0, -1)
-			}
-			return d, nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("%s %q is no time: use 2026-11-22 08:00, 08:00 or 2h", flag, s)
+	return t, nil
 }

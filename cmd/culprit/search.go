@@ -57,7 +57,6 @@ last; --oldest shows the oldest.`,
 	p.BoolVar(&sf.count, "count", false, "only tell how many there are")
 	p.BoolVar(&sf.histogram, "histogram", false, "tell how many there are over time")
 	p.BoolVarP(&sf.follow, "follow", "f", false, "go on with the records that come (needs the service)")
-	cmd.MarkFlagsMutuallyExclusive("count", "histogram", "follow")
 	return cmd
 }
 
@@ -114,6 +113,9 @@ func searchRecords(cmd *cobra.Command, f *searchFlags, text string) (err error) 
 	if err != nil {
 		return err
 	}
+	if f.count && f.histogram || f.follow && (f.count || f.histogram || f.oldest) {
+		return errors.New("--count, --histogram and --follow tell different things: use one of them, and --oldest without --follow")
+	}
 	if f.limit < 1 || f.limit > store.MaxLimit {
 		return fmt.Errorf("--limit takes 1 to %d", store.MaxLimit)
 	}
@@ -122,7 +124,11 @@ func searchRecords(cmd *cobra.Command, f *searchFlags, text string) (err error) 
 		return err
 	}
 	now := time.Now()
-	if s.since, s.until, err = f.window(now); err != nil {
+	zone, err := f.zone()
+	if err != nil {
+		return err
+	}
+	if s.since, s.until, err = f.window(now, cmp.Or(zone, time.Local)); err != nil {
 		return err
 	}
 	dir, err := f.folder()
@@ -187,9 +193,9 @@ func openFinder(ctx context.Context, dir string) (finder, error) {
 	if _, err := os.Stat(filepath.Join(dir, "culprit.db")); errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no store in %s: import logs first, or start the service: %w", dir, culprit.ErrNotFound)
 	}
-	st, err := store.Open(ctx, dir, store.Options{})
+	st, err := openStore(ctx, dir, store.Options{})
 	if err != nil {
-		return nil, fmt.Errorf("open the store: %w", err)
+		return nil, err
 	}
 	return &storeFinder{st}, nil
 }

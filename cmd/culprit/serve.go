@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -38,7 +37,7 @@ comes meanwhile is read at the next start.`,
 		Example: `  culprit serve
   culprit serve --config /etc/culprit/culprit.yaml
   culprit serve --listen 127.0.0.1:9000 --data-dir ~/outage`,
-		Args: cobra.NoArgs,
+		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := f.settings()
 			if err != nil {
@@ -106,21 +105,20 @@ type service struct {
 // incidents go on or end.
 func newService(ctx context.Context, cfg *config.Config, log *slog.Logger, now func() time.Time) (*service, error) {
 	s := &service{cfg: cfg, log: log, now: now, after: time.After, ready: make(chan struct{})}
-	gaps, err := openGaps(filepath.Join(cfg.DataDir, "gaps.json"))
-	if err != nil {
-		return nil, err
-	}
-	s.store, err = store.Open(ctx, cfg.DataDir, store.Options{
+	var err error
+	s.store, err = openStore(ctx, cfg.DataDir, store.Options{
 		Resolve:   func(r *culprit.Record) (string, string) { return s.live.resolve(r) },
 		Retention: store.Retention{Age: cfg.Retention.Age, Bytes: cfg.Retention.Size},
 		Now:       now,
 		Log:       log,
 	})
-	if errors.Is(err, culprit.ErrCorrupt) {
-		return nil, fmt.Errorf("open the store: %w; move %s away and start again: what is still in the logs is read anew", err, cfg.DataDir)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("open the store: %w", err)
+		return nil, err
+	}
+	gaps, err := openGaps(cfg.DataDir)
+	if err != nil {
+		s.store.Close()
+		return nil, err
 	}
 	s.machine = &machine{cfg: cfg}
 	s.live = newLive(s.store, culprit.Topology{}, cfg.Window)
@@ -157,7 +155,7 @@ func (s *service) listen() error {
 	registry := prometheus.NewRegistry()
 	var err error
 	s.web, err = web.New(web.Config{
-		Searcher: a, Reader: a, Events: a, Incidents: a, Sources: s.sources, Report: reportOf(host, s.now),
+		Searcher: a, Reader: a, Events: a, Incidents: a, Sources: s.sources, Report: reportOf(host, s.live.gaps, s.now),
 		Topology: func() *culprit.Topology { t, _ := s.machine.topology(); return &t },
 		Gaps: func(_ context.Context, since, until time.Time) ([]culprit.Gap, error) {
 			return s.live.gaps.between(since, until), nil

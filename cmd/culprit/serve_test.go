@@ -85,7 +85,7 @@ func (m *recording) logs() []string {
 // that. Lines without a time belong to the one before them.
 func (m *recording) grow(to time.Time) {
 	m.t.Helper()
-	in, err := ingest.Collect([]string{m.from}, ingest.Options{})
+	in, err := ingest.Collect(m.t.Context(), []string{m.from}, ingest.Options{})
 	if err != nil {
 		m.t.Fatal(err)
 	}

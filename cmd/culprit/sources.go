@@ -28,7 +28,7 @@ func newSourcesCommand(f *flags) *cobra.Command {
 		Long: `Sources lists the logs and journals that the service reads, how far it is with
 each, and what it cannot read, with the command that mends it. If no service has
 the data folder open, it lists what one would read.`,
-		Args: cobra.NoArgs,
+		Args: takes(0, 0),
 		RunE: func(cmd *cobra.Command, _ []string) error { return listSources(cmd, f) },
 	}
 }

@@ -24,7 +24,8 @@ what took the upstream down, what proves it, what was ruled out.
 
 PATH is a file, a folder, a journal, an archive, or - for standard input.
 Without a PATH it looks at this machine: the last 24 hours, or the window that
---since, --until or --at name. Nothing is stored and nothing is changed.
+--since, --until or --at name. In logs of a PATH a clock time is of their last
+day, and 2h is two hours before their end. Nothing is stored, nothing is changed.
 
 It tells the incident that goes on, else the newest of the last 24 hours of the
 logs, and the others in one line each.
@@ -45,11 +46,8 @@ func why(cmd *cobra.Command, f *flags, paths []string, all bool) error {
 		return err
 	}
 	now := time.Now()
-	q := question{paths: paths, now: now}
+	q := question{paths: paths, window: f, now: now}
 	if q.zone, err = f.zone(); err != nil {
-		return err
-	}
-	if q.since, q.until, err = f.window(now); err != nil {
 		return err
 	}
 	a, err := analyse(cmd.Context(), q)

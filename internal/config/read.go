@@ -61,11 +61,11 @@ func Load(path string, getenv func(string) string) (*Config, error) {
 		}
 	} else {
 		for _, p := range files() {
-			err := c.readFile(p)
-			if errors.Is(err, fs.ErrNotExist) {
+			// Where HOME is another user's, the file is not ours.
+			if _, err := os.Stat(p); errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
 				continue
 			}
-			if err != nil {
+			if err := c.readFile(p); err != nil {
 				return nil, err
 			}
 			break

@@ -13,7 +13,7 @@ import (
 
 // TextOptions say how the text of a report is to look.
 type TextOptions struct {
-	Screen  terminal.Screen // the zero value is plain: for pipes and NO_COLOR
+	Screen  terminal.Screen // the zero value is plain: for pipes and files
 	Zone    *time.Location  // in which times are written; nil: UTC
 	Now     time.Time       // the year of this time is not written
 	All     bool            // tell every incident, not only the one that matters now

@@ -10,7 +10,7 @@ import (
 	"culprit/internal/terminal"
 )
 
-// A plainPrinter writes for pipes, files and NO_COLOR: one fact a line, nothing
+// A plainPrinter writes for pipes and files: one fact a line, nothing
 // wrapped, ASCII apart from log content.
 type plainPrinter struct {
 	b     *bytes.Buffer

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -146,6 +147,30 @@ func TestDamagedIndex(t *testing.T) {
 				t.Fatalf("folders of the index: %v, %v", left, err)
 			}
 		})
+	}
+}
+
+// TestIndexThatCannotBeBuilt: where the new folder cannot be written either, the
+// indexer waits before it tries again, and a search goes on without it.
+func TestIndexThatCannotBeBuilt(t *testing.T) {
+	dir, shard := damagedStore(t)
+	if err := os.RemoveAll(shard); err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	st := open(t, dir, store.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err := os.WriteFile(strings.TrimSuffix(shard, "1")+"2", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, st, "common"); n != 5000 {
+		t.Fatalf("%d records with a common word", n)
+	}
+	indexAll(t, st)
+	if !strings.Contains(log.String(), `"again in"=1s`) || strings.Count(log.String(), "built anew") != 4 { // will be, is
+		t.Errorf("it did not wait:\n%s", log.String())
+	}
+	if n := count(t, st, "common"); n != 5000 {
+		t.Fatalf("%d records with a common word", n)
 	}
 }
 

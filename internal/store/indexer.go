@@ -146,7 +146,16 @@ func (x *index) gather(ctx context.Context) {
 // step does one piece of work and reports whether there was any.
 func (x *index) step(ctx context.Context) (busy bool, err error) {
 	if sh := x.brokenShard(); sh != nil {
-		return true, x.rebuild(ctx, sh)
+		// One that breaks again before anything is in it is not the fault of its
+		// files: the disk is full, or broken.
+		vain := sh.since > 0 && sh.mark.Load() == sh.since
+		if err := x.rebuild(ctx, sh); err != nil {
+			return true, err
+		}
+		if vain {
+			return true, fmt.Errorf("begin %s anew: %w", sh.folder, errVain)
+		}
+		return true, nil
 	}
 	docs, lost := x.take()
 	if lost {
@@ -179,6 +188,8 @@ func (x *index) step(ctx context.Context) (busy bool, err error) {
 	}
 	return true, x.apply(ctx, docs)
 }
+
+var errVain = errors.New("the one before could not be written, either")
 
 func (x *index) brokenShard() *shard {
 	x.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"strings"
 	"time"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
@@ -228,7 +229,7 @@ func (s *Store) checkClean(ctx context.Context) error {
 		case err != nil:
 			return fmt.Errorf("check database: %w", err)
 		case result != "ok":
-			return fmt.Errorf("check database: %s: %w", result, culprit.ErrCorrupt)
+			return fmt.Errorf("check database: %s: %w", strings.ReplaceAll(result, "\n", " "), culprit.ErrCorrupt)
 		}
 	}
 	return s.setClean(ctx, 0)

@@ -7,23 +7,23 @@ import (
 )
 
 // A Screen says how to print for people. Its zero value is plain: no escapes, no
-// wrapping, for pipes, files and those who asked for it with NO_COLOR.
+// wrapping, for pipes and files.
 type Screen struct {
 	Width int  // columns, 0 if plain
 	Color bool // ANSI colours may be used
 }
 
-// Of returns the screen behind f: plain unless f is a terminal, NO_COLOR is
-// unset or empty (no-color.org) and TERM is not dumb. getenv is [os.Getenv].
+// Of returns the screen behind f: plain unless f is a terminal and TERM is not
+// dumb; without colours if NO_COLOR is set (no-color.org). getenv is [os.Getenv].
 func Of(f *os.File, getenv func(string) string) Screen {
-	if getenv("NO_COLOR") != "" || getenv("TERM") == "dumb" || !term.IsTerminal(int(f.Fd())) {
+	if getenv("TERM") == "dumb" || !term.IsTerminal(int(f.Fd())) {
 		return Screen{}
 	}
 	cols, _, err := term.GetSize(int(f.Fd()))
 	if err != nil || cols <= 0 {
 		cols = 80
 	}
-	return Screen{Width: cols, Color: true}
+	return Screen{Width: cols, Color: getenv("NO_COLOR") == ""}
 }
 
 // A Style is a combination of ANSI attributes: the parameters of SGR (ECMA-48,

@@ -129,7 +129,7 @@ func TestScreenOfTerminal(t *testing.T) {
 		want             terminal.Screen
 	}{
 		{"terminal", "TERM", "xterm", terminal.Screen{Width: 80, Color: true}},
-		{"NO_COLOR", "NO_COLOR", "1", terminal.Screen{}},
+		{"NO_COLOR", "NO_COLOR", "1", terminal.Screen{Width: 80}},
 		{"NO_COLOR empty", "NO_COLOR", "", terminal.Screen{Width: 80, Color: true}},
 		{"dumb", "TERM", "dumb", terminal.Screen{}},
 	} {
