@@ -16,7 +16,7 @@ var containerFormats = []*format{
 	{name: "concurrently", first: "[", transport: true, peel: peelConcurrently},
 	{name: "pm2_bus", first: "P", transport: true, peel: peelPM2Bus},
 	{name: "prefixed", transport: true, peel: peelPrefixed},
-	{name: "quoted", first: ">", transport: true, peel: peelQuoted},
+	{name: "quoted", first: "> \t", transport: true, peel: peelQuoted},
 }
 
 // peelDockerJSON takes a line of Docker's json-file driver:
@@ -400,20 +400,31 @@ func peelPM2Bus(c *clock, line []byte, e *Envelope) bool {
 	return true
 }
 
-// peelQuoted takes the mark of a quotation off a line of a log that was pasted
-// into a mail or an issue.
+// peelQuoted takes the mark of a quotation, or an indentation by at most eight
+// spaces, off a line of a log that was pasted into a mail or an issue.
 //
 //	> 2026/11/22 10:00:00 [error] 7#7: *1 connect() failed
+//	    [ 5662.970129] Memory cgroup out of memory: Kill process 13119 (java) score 986 or sacrifice child
 func peelQuoted(c *clock, line []byte, e *Envelope) bool {
-	if len(line) < 24 || line[1] != ' ' || e.Format != "" {
+	if len(line) < 24 || e.Format != "" {
 		return false
 	}
-	b := line[2:]
+	b := line[1:]
+	if line[0] == '>' {
+		if b[0] != ' ' {
+			return false
+		}
+		b = b[1:]
+	} else {
+		for b[0] == ' ' && len(line)-len(b) < 8 {
+			b = b[1:]
+		}
+	}
 	if b[0] == '[' {
 		if _, _, n := bootStamp(b); n == 0 {
 			return false
 		}
-	} else if s := c.scan(b); (s.n < 15 || !s.clock) && !accessLine(b) {
+	} else if s := c.scan(b); (s.n < 15 || !s.clock || s.n >= len(b) || b[s.n] != ' ' && b[s.n] != ':') && !accessLine(b) { // dates in an inspected object end with the line
 		return false
 	}
 	e.Body = b

@@ -199,7 +199,7 @@ func reportLine(s string) bool {
 
 var reportWords = []string{
 	"CPU: ", "CPU ", "Pid: ", "UID: ", "Tainted", "Hardware name", "Workqueue: ", "Call Trace", "Call trace", "Stack:", "Stack : ", "Backtrace:", "Function entered at ", "Code: ", "Modules linked in",
-	"Mem-Info", "Mem-info", "Mem abort", "Node ", "DMA", "Normal", "HighMem", "Movable", "active_anon", "Active:", "lowmem_reserve", "protections[]",
+	"Mem-Info", "Mem-info", "Mem abort", "Node ", "DMA", "Normal", "HighMem", "Movable", "active_anon", "Active:", "active_file:", "unevictable:", "slab_reclaimable:", "mapped:", "kernel_misc_reclaimable:", "free_pcp:", "sec_pagetables:", "lowmem_reserve", "protections[]",
 	"Swap cache", "Free swap", "Total swap", "Free pages", "cpu ", "memory: usage ", "memory+swap: usage ", "swap: usage ", "kmem: usage ", "Memory cgroup stats for ",
 	"Memory cgroup min protection", "Tasks state", "Unreclaimable slab info", "Name ", "Task in ", oomSummary, "cpuset=", "Exception stack", "hi:", "free:", "Device ",
 	"RIP", "EIP", "ORIG_RAX", "pstate", "pc ", "lr ", "sp ", "Out of memory and no killable", "Memory cgroup out of memory and no killable", "System is deadlocked",
@@ -395,7 +395,9 @@ func (o *oomFacts) line(s string) {
 		} else if strings.HasPrefix(s, oomSummary) {
 			o.summary(s)
 		} else if strings.HasPrefix(s, "oom_reaper: ") {
-			o.reaped = true
+			if _, _, ok := reapedProcess(s); ok {
+				o.reaped = true
+			}
 		}
 	case 'T':
 		if a, b, ok := strings.Cut(s, oomLimitOf); ok && strings.HasPrefix(a, "Task in ") {

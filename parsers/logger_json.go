@@ -93,7 +93,7 @@ func (l *jsonLog) read(s string) bool {
 			case v[0] == '"' && (l.msg == "" || key == "message"):
 				l.msg = jsonText(v)
 			}
-		case "stack", "trace", "stacktrace":
+		case "stack", "trace", "stacktrace", "error.stack_trace":
 			switch {
 			case v[0] == '"':
 				if t := jsonText(v); t != "" {
@@ -346,7 +346,7 @@ func jsonError(obj string) (n nestedError) {
 			}
 		case "message", "msg":
 			n.message = jsonText(v)
-		case "stack":
+		case "stack", "stack_trace": // ECS writes the second
 			n.stack = jsonText(v)
 		default:
 			n.props.set(key, v)

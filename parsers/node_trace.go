@@ -95,8 +95,8 @@ func readTrace(t *trace, s string) {
 			if rest == "" {
 				continue
 			}
-			if sourceLine(line) {
-				t.thrownAt, phase = line, inSource
+			if source := pastedSource(line); source != "" {
+				t.thrownAt, phase = source, inSource
 				continue
 			}
 			phase = atHead
@@ -227,6 +227,9 @@ func readTrace(t *trace, s string) {
 				continue
 			}
 			if !emptyRun {
+				if t.message == "" && t.headed && msgFrom >= 0 { // Prisma begins its messages with a line break
+					t.message, msgFrom = rest, from+len(line)-len(rest)
+				}
 				msgTo = from + len(line)
 			}
 

@@ -466,6 +466,9 @@ func skipped(e *Envelope, desc, condition string, r *culprit.Record) bool {
 // in "shop-api.service", "" if there is only a description.
 func describedUnit(s string) string {
 	name, _, _ := strings.Cut(s, " - ")
+	if i := strings.Index(name, ": Unit "); i > 0 { // "shop-api.service: Unit shop-api.service not found"
+		name = name[:i]
+	}
 	if unitName(name) {
 		return name
 	}

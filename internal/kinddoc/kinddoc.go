@@ -41,7 +41,7 @@ var formats = map[string]string{
 	"heroku":              "the router's and dynos' prefix of Heroku and dokku: `TIME app[web.1]: ...`",
 	"concurrently":        "a number or a name in brackets before every line, as concurrently writes it",
 	"pm2_bus":             "what PM2 prints of its daemon and apps in the foreground, and its log before version 1.0",
-	"quoted":              "lines that somebody quoted with `> `",
+	"quoted":              "lines that somebody quoted with `> ` or indented",
 	"nginx_untimed":       "nginx's error lines whose time was left off when they were pasted",
 	"lambda":              "lines of AWS Lambda's Node runtime",
 	"node_red":            "Node-RED's log",
