@@ -44,6 +44,23 @@ func frameLine(indent int, rest string) (opens, ok bool) {
 	return opens, frameSite(s[3:], indent > 0)
 }
 
+// cutFrame reports whether a line is a call whose place was cut off, as pagers
+// and systemctl do at the width of the terminal.
+func cutFrame(indent int, rest string) bool {
+	if indent == 0 || !strings.HasPrefix(rest, "at ") || len(rest) < 24 {
+		return false
+	}
+	s := rest[3:]
+	if i := strings.Index(s, " ("); i > 0 {
+		s = s[i+2:]
+	}
+	if strings.IndexByte(s, ')') >= 0 || strings.IndexByte(s, ' ') >= 0 {
+		return false
+	}
+	return strings.HasPrefix(s, "/") || strings.HasPrefix(s, "node:") || strings.HasPrefix(s, "internal/") || strings.HasPrefix(s, "file:///") ||
+		len(s) > 2 && isLetter(s[0]) && s[1] == ':' && s[2] == '\\'
+}
+
 // frameEnd takes off what follows a frame in an inspected object: a comma, or
 // the bracket of "[Error: x" in the line of another error.
 func frameEnd(s string) string {

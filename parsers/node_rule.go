@@ -152,7 +152,7 @@ func traceNext(line string, state *int) step {
 		return stepMaybe
 
 	case phaseFrames:
-		if _, ok := moreFrames(rest); ok {
+		if _, ok := moreFrames(rest); ok || cutFrame(indent, rest) {
 			return stepJoin
 		}
 		switch {

@@ -254,6 +254,10 @@ func readTrace(t *trace, s string) {
 			}
 			switch {
 			case rest == "":
+			case cutFrame(indent, rest):
+				if !linked {
+					t.frames++
+				}
 			case nodeTrailer(rest):
 				t.version, phase = trailerVersion(rest), isDone
 			case strings.HasPrefix(rest, "Emitted '"):

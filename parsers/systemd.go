@@ -162,7 +162,7 @@ func unitMessage(s string, r *culprit.Record) bool {
 		case hasFold(s, "start request repeated too quickly"), hasFold(s, "start-limit-hit"), strings.HasPrefix(s, "Start limit"):
 			r.Kind = culprit.KindStartLimitHit
 			return true
-		case hasFold(s, "service hold-off time over"), strings.HasPrefix(s, "Service RestartSec="):
+		case hasFold(s, "service hold-off time over"), strings.HasPrefix(s, "Service RestartSec="), strings.HasPrefix(s, "Service has no hold-off time"):
 			r.Kind = culprit.KindRestartDelayExpired
 			return true
 		case strings.HasPrefix(s, "Service reached runtime time limit"):
