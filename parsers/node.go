@@ -435,6 +435,9 @@ func (x *nodeFailure) shown(m string) string {
 	if i := traceWord(line); i >= 0 {
 		line = strings.TrimRight(line[:i], " ")
 	}
+	if bare := strings.TrimRight(line, " "); strings.HasSuffix(bare, x.typ+":") && m != x.typ { // the message begins on the next line
+		return bare + " " + m
+	}
 	return line
 }
 

@@ -29,6 +29,7 @@ const (
 	loggedBit  = 1 << 4 // a logger's line came first: the error may follow with its type
 	braceBit   = 1 << 5 // the braces of the error's properties opened before it: propShift counts what is open
 	plainBit   = 1 << 6 // a warning that is about no error: one that follows is another's
+	prismaBit  = 1 << 7 // the message quotes a query with its arguments: it is long
 	countShift = 8      // lines of the phase
 	countMask  = 0xff
 	baseShift  = 16 // 1 + indentation of the error
@@ -39,8 +40,9 @@ const (
 // maxText bounds the lines of a message before its first frame, maxExcerpt the
 // lines of the source that Node quotes.
 const (
-	maxText    = maxMaybe
-	maxExcerpt = 8
+	maxText       = 16
+	maxPrismaText = maxMaybe
+	maxExcerpt    = 8
 )
 
 func setPhase(state *int, phase int) { *state = *state&^(phaseMask|countMask<<countShift) | phase }
@@ -146,7 +148,14 @@ func traceNext(line string, state *int) step {
 		if h, ok := findErrorHead(rest); ok && h.at > 1 && indent == 0 && *state&loggedBit == 0 && *state>>countShift&countMask == 0 && h.message < len(rest) {
 			return stepEnd // the program logged one error without a stack, and then another
 		}
-		if !counted(state, maxText) {
+		bound := maxText
+		if strings.HasPrefix(rest, "Invalid `") && strings.Contains(rest, "` invocation") {
+			*state |= prismaBit
+		}
+		if *state&prismaBit != 0 {
+			bound = maxPrismaText
+		}
+		if !counted(state, bound) {
 			return stepEnd
 		}
 		return stepMaybe
@@ -170,6 +179,10 @@ func traceNext(line string, state *int) step {
 
 	case phaseDone:
 		if codeFrame(indent, rest) {
+			if strings.HasSuffix(rest, "} {") { // the properties of the error follow its excerpt
+				setPhase(state, phaseBlock)
+				setWide(state, baseShift, 0)
+			}
 			return stepJoin
 		}
 	}

@@ -119,6 +119,7 @@ func TestNodeAttributes(t *testing.T) {
 		{"Error: ENOSPC: no space left on device, write\n    at f (/srv/app/b.js:1:2)", "disk_full", "frames=1 error_code=ENOSPC syscall=write"},
 		{`{"level":50,"time":1795332510932,"pid":1529,"hostname":"web-01","err":{"type":"Error","message":"timeout exceeded when trying to connect","stack":"Error: timeout exceeded when trying to connect\n    at /srv/app/node_modules/pg-pool/index.js:45:11"},"msg":"query failed"}`, "pool_exhausted", "logger=pino frames=1"},
 		{`{"level":"error","message":"uncaughtException: x\nError: x\n    at f (/srv/app/a.js:1:2)","exception":true,"stack":"Error: x\n    at f (/srv/app/a.js:1:2)","timestamp":"2026-11-22T08:00:00.000Z"}`, "uncaught_exception", "logger=winston-json frames=1"},
+		{`{"level":50,"time":1795332510932,"pid":1,"hostname":"h","err":{"type":"AggregateError","message":"","stack":"AggregateError [ECONNREFUSED]: \n    at internalConnectMultiple (node:net:1122:18)","aggregateErrors":[{"type":"Error","message":"connect ECONNREFUSED ::1:5432","stack":"Error: connect ECONNREFUSED ::1:5432","errno":-111,"code":"ECONNREFUSED","syscall":"connect","address":"::1","port":5432}],"code":"ECONNREFUSED"},"msg":""}`, "connection_failed", "error_type=AggregateError address=::1 port=5432 frames=1"},
 		{`{"addr":"127.0.0.1:3100","level":"info","message":"orders is listening"}`, "app_started", "address=127.0.0.1 port=3100"},
 		{`{"level":30,"time":1795332500668,"pid":1475,"sock":"/run/app.sock","msg":"realtime ready"}`, "app_started", "path=/run/app.sock"},
 	}

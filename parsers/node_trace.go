@@ -271,6 +271,10 @@ func readTrace(t *trace, s string) {
 				if key, value, ok := property(rest); ok {
 					t.props.set(key, value)
 				}
+			case codeFrame(indent, rest):
+				if strings.HasSuffix(rest, "} {") {
+					phase, propsAt, base = inBlock, 0, 0
+				}
 			default:
 				if parts, ok := moreFrames(rest); ok && parts {
 					linked = true
