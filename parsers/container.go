@@ -17,6 +17,7 @@ var containerFormats = []*format{
 	{name: "pm2_bus", first: "P", transport: true, peel: peelPM2Bus},
 	{name: "prefixed", transport: true, peel: peelPrefixed},
 	{name: "quoted", first: "> \t", transport: true, peel: peelQuoted},
+	{name: "grep", first: "./abcdefghijklmnopqrstuvwxyz", transport: true, peel: peelGrep},
 }
 
 // peelDockerJSON takes a line of Docker's json-file driver:
@@ -420,13 +421,53 @@ func peelQuoted(c *clock, line []byte, e *Envelope) bool {
 			b = b[1:]
 		}
 	}
-	if b[0] == '[' {
-		if _, _, n := bootStamp(b); n == 0 {
-			return false
-		}
-	} else if s := c.scan(b); (s.n < 15 || !s.clock || s.n >= len(b) || b[s.n] != ' ' && b[s.n] != ':') && !accessLine(b) { // dates in an inspected object end with the line
+	if !logStart(c, b) {
 		return false
 	}
 	e.Body = b
+	return true
+}
+
+// logStart reports whether b begins as a line of a log with a time does. A date
+// in an inspected object ends with its line.
+func logStart(c *clock, b []byte) bool {
+	if len(b) < 16 {
+		return false
+	}
+	if b[0] == '[' {
+		_, _, n := bootStamp(b)
+		return n > 0
+	}
+	s := c.scan(b)
+	return s.n >= 15 && s.clock && s.n < len(b) && (b[s.n] == ' ' || b[s.n] == ':') || accessLine(b)
+}
+
+// peelGrep takes the name of the file, and the number of the line, that grep
+// puts before a line of a log:
+//
+//	/var/log/syslog.1:Nov 22 10:00:00 web-01 kernel: ...
+//	error.log:412:2026/11/22 10:00:00 [error] 7#7: *1 connect() failed
+func peelGrep(c *clock, line []byte, e *Envelope) bool {
+	if e.Format != "" {
+		return false
+	}
+	i := 0
+	for i < len(line) && line[i] != ':' {
+		if line[i] <= ' ' || i > 200 {
+			return false
+		}
+		i++
+	}
+	path := line[:i]
+	if len(line)-i < 24 || path[0] != '/' && !bytes.Contains(path, []byte("log")) && !bytes.HasSuffix(path, []byte("messages")) {
+		return false
+	}
+	b := line[i+1:]
+	if n := digitsLen(b); n > 0 && n < 10 && n < len(b) && b[n] == ':' && logStart(c, b[n+1:]) {
+		b = b[n+1:]
+	} else if !logStart(c, b) {
+		return false
+	}
+	e.Prefix, e.Body = text(path), b
 	return true
 }
