@@ -214,6 +214,9 @@ var nginxCutRule = &rule{
 var nginxWrapRule = &rule{
 	name: "nginx wrapped line",
 	head: func(_ *Envelope, body []byte) bool {
+		if startsContext(body) {
+			return false
+		}
 		_, _, n := nginxPID(body)
 		_, k := nginxConnection(body[n:])
 		return k > 0 && !bytes.Contains(body, clientField) && !wrappedField(body)
@@ -249,15 +252,15 @@ func wrappedField(b []byte) bool {
 	return false
 }
 
-// unwrap returns a body of one line that was broken into several; nil if its
-// lines are those of a message.
-func unwrap(body []byte) []byte {
-	lead := begin(body)
+// unwrap returns a message that was broken into several lines as one, and
+// messages of several lines as they are.
+func unwrap(message []byte) []byte {
+	lead := begin(message)
 	if bytes.Contains(lead, []byte(` in stderr: "`)) || bytes.Contains(lead, []byte("lua")) {
-		return nil
+		return message
 	}
-	whole := make([]byte, 0, len(body))
-	for line := range bytes.SplitSeq(body, []byte("\n")) {
+	whole := make([]byte, 0, len(message))
+	for line := range bytes.SplitSeq(message, []byte("\n")) {
 		if len(whole) > 0 && whole[len(whole)-1] != ' ' {
 			whole = append(whole, ' ')
 		}
@@ -336,11 +339,6 @@ func tailMark(b []byte) bool {
 
 // parseNginxError reads the body that the two formats leave.
 func parseNginxError(c *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
-	if bytes.IndexByte(body, '\n') >= 0 {
-		if whole := unwrap(body); whole != nil {
-			body = whole
-		}
-	}
 	if pid, tid, n := nginxPID(body); n > 0 {
 		r.PID = pid
 		r.Attrs.AddInt("tid", int64(tid))
@@ -355,6 +353,9 @@ func parseNginxError(c *clock, _ *Envelope, body []byte, r *culprit.Record) bool
 	message := body[:from]
 	for k := len(message); k > 0 && (message[k-1] == ' ' || message[k-1] == '\n'); k-- {
 		message = message[:k-1]
+	}
+	if bytes.IndexByte(message, '\n') >= 0 {
+		message = unwrap(message)
 	}
 	r.Message = text(message)
 	m := c.nginx.message(message, n > 0, nginxFields(body[from:], r), r.Severity)
