@@ -24,6 +24,20 @@ func uptime(s string) (seconds, rest string) {
 	if s != "" && s[0] == ' ' { // syslog daemons keep the space behind the tag, pastes are indented
 		s = strings.TrimLeft(s, " ")
 	}
+	seconds, rest = bootTime(s)
+	return seconds, strings.TrimLeft(rest, " ")
+}
+
+// kernelText returns what uptime leaves, and whether it was indented.
+func kernelText(s string) (indented bool, rest string) {
+	_, rest = bootTime(strings.TrimLeft(s, " "))
+	if rest == "" {
+		return false, ""
+	}
+	return s[0] == ' ' || rest[0] == ' ', strings.TrimLeft(rest, " ")
+}
+
+func bootTime(s string) (seconds, rest string) {
 	s = strings.TrimPrefix(s, "kernel: ")
 	if len(s) < 4 || s[0] != '[' {
 		return "", s
