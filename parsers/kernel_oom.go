@@ -314,7 +314,7 @@ func oomKillLine(s string) (k oomKill) {
 		}
 	}
 	if end < 0 {
-		if end = strings.LastIndexByte(s, ')'); end < 0 || len(s)-end > 3 {
+		if end = strings.LastIndexByte(s, ')'); end < 0 || len(s)-end > 3 && strings.Trim(s[end+1:], " .…") != "" {
 			return k
 		}
 	}
