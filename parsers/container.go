@@ -407,7 +407,7 @@ func peelPM2Bus(c *clock, line []byte, e *Envelope) bool {
 //	> 2026/11/22 10:00:00 [error] 7#7: *1 connect() failed
 //	    [ 5662.970129] Memory cgroup out of memory: Kill process 13119 (java) score 986 or sacrifice child
 func peelQuoted(c *clock, line []byte, e *Envelope) bool {
-	if len(line) < 24 || e.Format != "" {
+	if len(line) < 10 || e.Format != "" {
 		return false
 	}
 	b := line[1:]
@@ -421,11 +421,29 @@ func peelQuoted(c *clock, line []byte, e *Envelope) bool {
 			b = b[1:]
 		}
 	}
-	if !logStart(c, b) {
+	if !logStart(c, b) && !pm2Line(b) {
 		return false
 	}
 	e.Body = b
 	return true
+}
+
+// pm2Line reports whether b has the prefix of "pm2 logs": "0|shop-api | text",
+// "PM2      | text".
+func pm2Line(b []byte) bool {
+	i := 0
+	if n := digitsLen(b); n > 0 && n < 5 && n+1 < len(b) && b[n] == '|' && isLetter(b[n+1]) {
+		i = n + 1
+	} else if !bytes.HasPrefix(b, []byte("PM2 ")) {
+		return false
+	}
+	for i < len(b) && b[i] != ' ' && b[i] != '|' {
+		i++
+	}
+	for i < len(b) && b[i] == ' ' {
+		i++
+	}
+	return i+1 < len(b) && b[i] == '|' && b[i+1] == ' '
 }
 
 // logStart reports whether b begins as a line of a log with a time does. A date

@@ -115,7 +115,7 @@ func pm2Message(own bool, s string, r *culprit.Record) bool {
 			return false
 		}
 		switch {
-		case rest == " msg=process killed":
+		case rest == " msg=process killed", strings.HasPrefix(rest, " msg=process tree killed"):
 			r.Kind = culprit.KindKilled
 		case strings.HasPrefix(rest, " msg=failed to kill"):
 			r.Kind = culprit.KindStopping

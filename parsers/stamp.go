@@ -93,7 +93,7 @@ func (c *clock) read(b []byte) stamp {
 		case isLetter(rest[0]):
 			s = c.monthFirst(rest)
 		}
-		if s.n == 0 || !s.clock {
+		if s.n == 0 || !s.clock || bytes.IndexByte(rest[:s.n], ':') < 0 { // no epoch behind a word
 			return stamp{}
 		}
 		s.n += n
