@@ -16,7 +16,8 @@ var containerFormats = []*format{
 	{name: "concurrently", first: "[", transport: true, peel: peelConcurrently},
 	{name: "pm2_bus", first: "P", transport: true, peel: peelPM2Bus},
 	{name: "prefixed", transport: true, peel: peelPrefixed},
-	{name: "quoted", first: ">", transport: true, peel: peelQuoted},
+	{name: "quoted", first: "> \t", transport: true, peel: peelQuoted},
+	{name: "grep", first: "./abcdefghijklmnopqrstuvwxyz", transport: true, peel: peelGrep},
 }
 
 // peelDockerJSON takes a line of Docker's json-file driver:
@@ -400,22 +401,91 @@ func peelPM2Bus(c *clock, line []byte, e *Envelope) bool {
 	return true
 }
 
-// peelQuoted takes the mark of a quotation off a line of a log that was pasted
-// into a mail or an issue.
+// peelQuoted takes the mark of a quotation, or an indentation by at most eight
+// spaces, off a line of a log that was pasted into a mail or an issue.
 //
 //	> 2026/11/22 10:00:00 [error] 7#7: *1 connect() failed
+//	    [ 5662.970129] Memory cgroup out of memory: Kill process 13119 (java) score 986 or sacrifice child
 func peelQuoted(c *clock, line []byte, e *Envelope) bool {
-	if len(line) < 24 || line[1] != ' ' || e.Format != "" {
+	if len(line) < 10 || e.Format != "" {
 		return false
 	}
-	b := line[2:]
-	if b[0] == '[' {
-		if _, _, n := bootStamp(b); n == 0 {
+	b := line[1:]
+	if line[0] == '>' {
+		if b[0] != ' ' {
 			return false
 		}
-	} else if s := c.scan(b); (s.n < 15 || !s.clock) && !accessLine(b) {
+		b = b[1:]
+	} else {
+		for b[0] == ' ' && len(line)-len(b) < 8 {
+			b = b[1:]
+		}
+	}
+	if !logStart(c, b) && !pm2Line(b) {
 		return false
 	}
 	e.Body = b
+	return true
+}
+
+// pm2Line reports whether b has the prefix of "pm2 logs": "0|shop-api | text",
+// "PM2      | text".
+func pm2Line(b []byte) bool {
+	i := 0
+	if n := digitsLen(b); n > 0 && n < 5 && n+1 < len(b) && b[n] == '|' && isLetter(b[n+1]) {
+		i = n + 1
+	} else if !bytes.HasPrefix(b, []byte("PM2 ")) {
+		return false
+	}
+	for i < len(b) && b[i] != ' ' && b[i] != '|' {
+		i++
+	}
+	for i < len(b) && b[i] == ' ' {
+		i++
+	}
+	return i+1 < len(b) && b[i] == '|' && b[i+1] == ' '
+}
+
+// logStart reports whether b begins as a line of a log with a time does. A date
+// in an inspected object ends with its line.
+func logStart(c *clock, b []byte) bool {
+	if len(b) < 16 {
+		return false
+	}
+	if b[0] == '[' {
+		_, _, n := bootStamp(b)
+		return n > 0
+	}
+	s := c.scan(b)
+	return s.n >= 15 && s.clock && s.n < len(b) && (b[s.n] == ' ' || b[s.n] == ':') || accessLine(b)
+}
+
+// peelGrep takes the name of the file, and the number of the line, that grep
+// puts before a line of a log:
+//
+//	/var/log/syslog.1:Nov 22 10:00:00 web-01 kernel: ...
+//	error.log:412:2026/11/22 10:00:00 [error] 7#7: *1 connect() failed
+func peelGrep(c *clock, line []byte, e *Envelope) bool {
+	if e.Format != "" {
+		return false
+	}
+	i := 0
+	for i < len(line) && line[i] != ':' {
+		if line[i] <= ' ' || i > 200 {
+			return false
+		}
+		i++
+	}
+	path := line[:i]
+	if len(line)-i < 24 || path[0] != '/' && !bytes.Contains(path, []byte("log")) && !bytes.HasSuffix(path, []byte("messages")) {
+		return false
+	}
+	b := line[i+1:]
+	if n := digitsLen(b); n > 0 && n < 10 && n < len(b) && b[n] == ':' && logStart(c, b[n+1:]) {
+		b = b[n+1:]
+	} else if !logStart(c, b) {
+		return false
+	}
+	e.Prefix, e.Body = text(path), b
 	return true
 }

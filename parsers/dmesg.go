@@ -61,10 +61,10 @@ func peelDmesg(c *clock, line []byte, e *Envelope) bool {
 		stampText = b[:s.n]
 	}
 	b = b[s.n:]
-	if len(b) > 0 && b[0] == '[' { // CONFIG_PRINTK_CALLER: [    T1] or [    C0]
-		i := bytes.IndexByte(b, ']')
-		if k := bytes.TrimLeft(b[1:max(i, 1)], " "); i > 0 && i < 16 && len(k) > 1 && (k[0] == 'T' || k[0] == 'C') && digitsLen(k[1:]) == len(k)-1 {
-			b = b[i+1:]
+	if id := trimSpace(b); len(id) > 0 && id[0] == '[' { // CONFIG_PRINTK_CALLER: [    T1] or [    C0]
+		i := bytes.IndexByte(id, ']')
+		if k := bytes.TrimLeft(id[1:max(i, 1)], " "); i > 0 && i < 16 && len(k) > 1 && (k[0] == 'T' || k[0] == 'C') && digitsLen(k[1:]) == len(k)-1 {
+			b = id[i+1:]
 		}
 	}
 	if len(b) > 0 && b[0] != ' ' {

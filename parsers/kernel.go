@@ -21,6 +21,23 @@ func kernelLine(e *Envelope) bool {
 // gives "135.823947" and "x". Someone may have cut time and host off the line
 // and left the "kernel: ".
 func uptime(s string) (seconds, rest string) {
+	if s != "" && s[0] == ' ' { // syslog daemons keep the space behind the tag, pastes are indented
+		s = strings.TrimLeft(s, " ")
+	}
+	seconds, rest = bootTime(s)
+	return seconds, strings.TrimLeft(rest, " ")
+}
+
+// kernelText returns what uptime leaves, and whether it was indented.
+func kernelText(s string) (indented bool, rest string) {
+	_, rest = bootTime(strings.TrimLeft(s, " "))
+	if rest == "" {
+		return false, ""
+	}
+	return s[0] == ' ' || rest[0] == ' ', strings.TrimLeft(rest, " ")
+}
+
+func bootTime(s string) (seconds, rest string) {
 	s = strings.TrimPrefix(s, "kernel: ")
 	if len(s) < 4 || s[0] != '[' {
 		return "", s
@@ -273,7 +290,7 @@ func ioError(s string, r *culprit.Record) bool {
 	switch {
 	case strings.Contains(s, "I/O error"), strings.HasPrefix(s, "critical medium error, dev"), strings.HasPrefix(s, "critical target error, dev"),
 		strings.HasPrefix(s, "EXT4-fs error "), strings.HasPrefix(s, "EXT3-fs error "), strings.Contains(s, "Remounting filesystem read-only"),
-		strings.HasPrefix(s, "XFS (") && (strings.Contains(s, "Corruption") || strings.Contains(s, "Shutting down filesystem") || strings.Contains(s, "Shutdown")),
+		strings.HasPrefix(s, "XFS (") && (strings.Contains(s, "Corruption") || strings.Contains(s, "Shutting down filesystem") || strings.Contains(s, "Shutdown") || strings.Contains(s, "has been shut down")),
 		strings.HasPrefix(s, "BTRFS error"), strings.HasPrefix(s, "BTRFS critical"), strings.Contains(s, "Detected IO errors while flushing"),
 		strings.HasPrefix(s, "Aborting journal on device"), strings.HasPrefix(s, "nvme ") && strings.Contains(s, " timeout"), strings.Contains(s, ": failed command: "):
 	default:
@@ -293,7 +310,9 @@ func addDevice(s string, r *culprit.Record) {
 			if n := strings.IndexAny(d, " ,:)"); n > 0 {
 				d = d[:n]
 			}
-			r.Attrs.Add("device", d)
+			if d != "" && (isLetter(d[0]) || d[0] == '/') { // not "No space left on device [..."
+				r.Attrs.Add("device", d)
+			}
 			return
 		}
 	}

@@ -60,8 +60,11 @@ var oomRule = &rule{
 		return i > 0 && i <= 64
 	},
 	start: func(body []byte) int {
-		if _, s := uptime(text(body)); oomKillLine(s).ok {
+		switch _, s := uptime(text(body)); {
+		case oomKillLine(s).ok:
 			return oomKilling
+		case strings.HasPrefix(s, oomSummary):
+			return oomSummed
 		}
 		return 0
 	},
@@ -74,10 +77,11 @@ const (
 	oomPIDMask  = 1<<24 - 1 // ids go up to 1<<22
 	oomKilling  = 1 << 24   // "Kill process N": the line about its death follows
 	oomAllGroup = 1 << 25   // the whole group dies: a line for each follows
+	oomSummed   = 1 << 26   // the line that sums it up
 )
 
 func oomNext(_ *Envelope, body []byte, state *int) step {
-	_, s := uptime(text(body))
+	indented, s := kernelText(text(body))
 	if i := strings.IndexByte(s, '\n'); i >= 0 {
 		s = s[:i]
 	}
@@ -121,7 +125,14 @@ func oomNext(_ *Envelope, body []byte, state *int) step {
 	if victim != 0 {
 		return stepEnd
 	}
-	if reportLine(s) {
+	if strings.HasPrefix(s, oomSummary) {
+		if *state&oomSummed != 0 {
+			return stepEnd
+		}
+		*state |= oomSummed
+		return stepJoin
+	}
+	if indented || reportLine(s) {
 		return stepJoin
 	}
 	return stepPass
@@ -172,7 +183,7 @@ var oomKilledRule = &rule{
 // tasks, unreclaimable slabs.
 func reportLine(s string) bool {
 	switch c := s[0]; {
-	case c == ' ', c == '\t', c == '<', digit(c):
+	case c == '\t', c == '<', digit(c):
 		return true
 	case c == '[': // "[  pid  ]", "[ 1234]", "[<ffffffff8113>]"; not "[UFW BLOCK]"
 		return len(s) > 2 && (s[1] == ' ' || s[1] == '<' || digit(s[1]) || strings.HasPrefix(s, "[pid"))
@@ -199,7 +210,7 @@ func reportLine(s string) bool {
 
 var reportWords = []string{
 	"CPU: ", "CPU ", "Pid: ", "UID: ", "Tainted", "Hardware name", "Workqueue: ", "Call Trace", "Call trace", "Stack:", "Stack : ", "Backtrace:", "Function entered at ", "Code: ", "Modules linked in",
-	"Mem-Info", "Mem-info", "Mem abort", "Node ", "DMA", "Normal", "HighMem", "Movable", "active_anon", "Active:", "lowmem_reserve", "protections[]",
+	"Mem-Info", "Mem-info", "Mem abort", "Node ", "DMA", "Normal", "HighMem", "Movable", "active_anon", "Active:", "active_file:", "unevictable:", "slab_reclaimable:", "mapped:", "kernel_misc_reclaimable:", "free_pcp:", "sec_pagetables:", "lowmem_reserve", "protections[]",
 	"Swap cache", "Free swap", "Total swap", "Free pages", "cpu ", "memory: usage ", "memory+swap: usage ", "swap: usage ", "kmem: usage ", "Memory cgroup stats for ",
 	"Memory cgroup min protection", "Tasks state", "Unreclaimable slab info", "Name ", "Task in ", oomSummary, "cpuset=", "Exception stack", "hi:", "free:", "Device ",
 	"RIP", "EIP", "ORIG_RAX", "pstate", "pc ", "lr ", "sp ", "Out of memory and no killable", "Memory cgroup out of memory and no killable", "System is deadlocked",
@@ -236,14 +247,15 @@ type oomKill struct {
 	pid    int64
 	comm   string
 	rest   string // what follows the name
-	uid    int64  // of "Killed process N, UID M, (COMM)", -1 if not there
+	uid    int64  // of "UID M" beside the name, -1 if not there
 }
 
 // oomKillLine reads the forms
 //
 //	Out of memory: Kill process 40738 (mysqld) score 16 or sacrifice child
 //	Memory cgroup out of memory: Killed process 232 (node) total-vm:1kB, anon-rss:1kB, ...
-//	Killed process 40738, UID 27, (mysqld) total-vm:6424316kB, anon-rss:13128kB, file-rss:4kB
+//	Killed process 40738, UID 27, (mysqld) total-vm:6424316kB, anon-rss:13128kB, file-rss:4kB       RHEL 6
+//	Killed process 40738 (mysqld), UID 27, total-vm:6424316kB, anon-rss:13128kB, file-rss:4kB       RHEL 7
 //	Out of Memory: Killed process 2592 (oracle).
 //	Out of memory in UB 101: OOM killed process 410 (mysqld) score 0 vm:1kB, rss:1kB, swap:0kB    OpenVZ: UB is the container
 //
@@ -296,17 +308,23 @@ func oomKillLine(s string) (k oomKill) {
 	}
 	// The name ends before the last word that can follow it.
 	end := -1
-	for _, after := range [...]string{") total-vm:", ") vsz:", ") score ", ") sharing same memory", ", now anon-rss:"} {
+	for _, after := range [...]string{") total-vm:", "), UID ", ") vsz:", ") score ", ") sharing same memory", ", now anon-rss:"} {
 		if end = strings.LastIndex(s, after); end >= 0 {
 			break
 		}
 	}
 	if end < 0 {
-		if end = strings.LastIndexByte(s, ')'); end < 0 || len(s)-end > 3 {
+		if end = strings.LastIndexByte(s, ')'); end < 0 || len(s)-end > 3 && strings.Trim(s[end+1:], " .…") != "" {
 			return k
 		}
 	}
 	k.comm, k.rest = s[:end], s[end+1:]
+	if u, found := strings.CutPrefix(k.rest, ", UID "); found {
+		if k.uid, k.rest, ok = number(u); !ok {
+			return k
+		}
+		k.rest = strings.TrimPrefix(k.rest, ",")
+	}
 	k.shared = strings.HasPrefix(k.rest, " sharing same memory")
 	if !k.stated && !k.done && !k.shared {
 		return k // "Kill process 7 (x)" alone is anybody's sentence
@@ -395,7 +413,9 @@ func (o *oomFacts) line(s string) {
 		} else if strings.HasPrefix(s, oomSummary) {
 			o.summary(s)
 		} else if strings.HasPrefix(s, "oom_reaper: ") {
-			o.reaped = true
+			if _, _, ok := reapedProcess(s); ok {
+				o.reaped = true
+			}
 		}
 	case 'T':
 		if a, b, ok := strings.Cut(s, oomLimitOf); ok && strings.HasPrefix(a, "Task in ") {

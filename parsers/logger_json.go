@@ -93,7 +93,7 @@ func (l *jsonLog) read(s string) bool {
 			case v[0] == '"' && (l.msg == "" || key == "message"):
 				l.msg = jsonText(v)
 			}
-		case "stack", "trace", "stacktrace":
+		case "stack", "trace", "stacktrace", "error.stack_trace":
 			switch {
 			case v[0] == '"':
 				if t := jsonText(v); t != "" {
@@ -238,6 +238,13 @@ func (l *jsonLog) failure(x *nodeFailure) bool {
 			text = in.stack
 		}
 		l.props.merge(&in.props)
+		if in.first != "" {
+			first := jsonError(in.first)
+			l.props.merge(&first.props)
+			if summary == "" {
+				summary = first.message
+			}
+		}
 	}
 	if text == "" && l.errText != "" {
 		text = l.errText
@@ -324,6 +331,7 @@ func knownError(x *nodeFailure, s string) bool {
 type nestedError struct {
 	typ, message, stack string
 	props               errorProps
+	first               string // an object: the first of an AggregateError's errors
 }
 
 func jsonError(obj string) (n nestedError) {
@@ -346,8 +354,12 @@ func jsonError(obj string) (n nestedError) {
 			}
 		case "message", "msg":
 			n.message = jsonText(v)
-		case "stack":
+		case "stack", "stack_trace": // ECS writes the second
 			n.stack = jsonText(v)
+		case "aggregateErrors": // pino
+			if len(v) > 2 && v[0] == '[' && v[1] == '{' {
+				n.first = v[1:]
+			}
 		default:
 			n.props.set(key, v)
 		}

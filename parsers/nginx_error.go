@@ -11,27 +11,63 @@ import (
 // OCSP client.
 var nginxErrorFormats = []*format{
 	{name: "nginx_error", first: "2", peel: peelNginxError, exact: true, parse: parseNginxError,
-		rules: []*rule{nginxCutRule, nginxStderrRule, nginxLuaRule}},
-	{name: "nginx_untimed", first: "[", peel: peelNginxUntimed, parse: parseNginxError,
-		rules: []*rule{nginxCutRule, nginxStderrRule, nginxLuaRule}},
+		rules: nginxErrorRules},
+	{name: "nginx_untimed", first: "[012cnru", peel: peelNginxUntimed, parse: parseNginxError,
+		rules: nginxErrorRules},
 	{name: "nginx_stderr", first: "n", peel: peelNginxStderr, parse: parseNginxError},
 }
 
-// peelNginxUntimed takes "[error] 287#287: *1624 message", a line of which
-// someone cut the time.
+var nginxErrorRules = []*rule{nginxCutRule, nginxStderrRule, nginxLuaRule, nginxWrapRule}
+
+// peelNginxUntimed takes a line of which someone cut the date, the time, or all
+// that stands before the message:
+//
+//	10:00:01 [error] 287#287: *1624 message
+//	[error] 287#287: *1624 message
+//	connect() failed (111: Connection refused) while connecting to upstream, client: 192.0.2.7, ..., upstream: "http://..."
 func peelNginxUntimed(_ *clock, line []byte, e *Envelope) bool {
-	severity, n := nginxLevel(line[1:])
+	at := 0
+	if digit(line[0]) {
+		if len(line) < 28 || line[8] != ' ' || line[9] != '[' || line[2] != ':' {
+			return false
+		}
+		if _, ok := clockDigits(line); !ok {
+			return false
+		}
+		at = 9
+	}
+	if line[at] != '[' {
+		if !nginxBare(line) {
+			return false
+		}
+		e.Body = line
+		return true
+	}
+	severity, n := nginxLevel(line[at+1:])
 	if n == 0 {
 		return false
 	}
-	pid, _, k := nginxPID(line[1+n:])
+	pid, _, k := nginxPID(line[at+1+n:])
 	if k == 0 {
 		return false
 	}
+	if at > 0 && e.TimeText == "" {
+		e.TimeText = text(line[:8])
+	}
 	e.Severity = severity
 	e.PID = pid
-	e.Body = line[1+n:]
+	e.Body = line[at+1+n:]
 	return true
+}
+
+// nginxBare reports whether a line is the message of a failed upstream with its
+// context and nothing else.
+func nginxBare(line []byte) bool {
+	known := false
+	for _, p := range [...]string{"connect() ", "no live upstreams while ", "recv() failed (", "upstream timed out (", "upstream prematurely closed ", "upstream sent "} {
+		known = known || bytes.HasPrefix(line, []byte(p))
+	}
+	return known && bytes.Contains(line, clientField) && bytes.Contains(line, []byte(`, upstream: "`))
 }
 
 // peelNginxError takes the start of
@@ -173,6 +209,66 @@ var nginxCutRule = &rule{
 	},
 }
 
+// nginxWrapRule joins a line that was broken before its context, at the width
+// of a mail or a page.
+var nginxWrapRule = &rule{
+	name: "nginx wrapped line",
+	head: func(_ *Envelope, body []byte) bool {
+		if startsContext(body) {
+			return false
+		}
+		_, _, n := nginxPID(body)
+		_, k := nginxConnection(body[n:])
+		return k > 0 && !bytes.Contains(body, clientField) && !wrappedField(body)
+	},
+	next: func(_ *Envelope, body []byte, state *int) step {
+		const inContext = 1
+		b := bytes.TrimLeft(body, " \t")
+		client := bytes.Index(b, clientField)
+		switch {
+		case *state == 0 && (client > 0 && isPhase(text(b[:client])) || bytes.HasPrefix(b, clientField[2:])):
+			*state = inContext
+		case *state == 0 && bytes.HasPrefix(b, []byte("while ")):
+			return stepMaybe
+		case *state == inContext && wrappedField(b):
+		default:
+			return stepEnd
+		}
+		if bytes.Contains(body, []byte(`host: "`)) {
+			return stepLast
+		}
+		return stepJoin
+	},
+}
+
+// wrappedField reports whether a line begins with a field of the context, or
+// holds one.
+func wrappedField(b []byte) bool {
+	for _, name := range [...]string{"server: ", "request: \"", "upstream: \"", "host: \"", "referrer: \""} {
+		if i := bytes.Index(b, []byte(name)); i == 0 || i > 1 && b[i-2] == ',' {
+			return true
+		}
+	}
+	return false
+}
+
+// unwrap returns a message that was broken into several lines as one, and
+// messages of several lines as they are.
+func unwrap(message []byte) []byte {
+	lead := begin(message)
+	if bytes.Contains(lead, []byte(` in stderr: "`)) || bytes.Contains(lead, []byte("lua")) {
+		return message
+	}
+	whole := make([]byte, 0, len(message))
+	for line := range bytes.SplitSeq(message, []byte("\n")) {
+		if len(whole) > 0 && whole[len(whole)-1] != ' ' {
+			whole = append(whole, ' ')
+		}
+		whole = append(whole, bytes.TrimLeft(line, " \t")...)
+	}
+	return whole
+}
+
 func endsWithComma(b []byte) bool {
 	n := len(b)
 	for n > 0 && b[n-1] == ' ' {
@@ -257,6 +353,9 @@ func parseNginxError(c *clock, _ *Envelope, body []byte, r *culprit.Record) bool
 	message := body[:from]
 	for k := len(message); k > 0 && (message[k-1] == ' ' || message[k-1] == '\n'); k-- {
 		message = message[:k-1]
+	}
+	if bytes.IndexByte(message, '\n') >= 0 {
+		message = unwrap(message)
 	}
 	r.Message = text(message)
 	m := c.nginx.message(message, n > 0, nginxFields(body[from:], r), r.Severity)

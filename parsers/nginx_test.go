@@ -164,7 +164,7 @@ func FuzzSyslog(f *testing.F) {
 func within(t *testing.T, o parsers.Options, line string) {
 	t.Helper()
 	for _, r := range check(t, o, []parsers.Line{{Text: []byte(line), No: 1}}) {
-		if !strings.Contains(line, r.TimeText) {
+		if !strings.ContainsAny(line, "\x00\x1b") && !strings.Contains(line, r.TimeText) { // those are taken out before
 			t.Fatalf("time %q is not in %q", r.TimeText, line)
 		}
 		if strings.ContainsAny(line, "\\\x00\x1b\r") {

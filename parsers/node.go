@@ -117,7 +117,7 @@ func (x *nodeFailure) readLine(e *Envelope, s string, logged bool) bool {
 	x.props.code = x.code
 	x.props.fromMessage(x.message)
 	x.judge(s)
-	if x.kind == culprit.KindUncaughtException {
+	if x.kind == culprit.KindUncaughtException && x.frames == 0 {
 		x.kind = culprit.KindException // the word alone proves nothing: its trace would follow
 	}
 	at := h.at
@@ -191,7 +191,7 @@ func tellsFailure(s string) bool {
 
 func uncaughtWords(s string) bool {
 	s = s[:min(len(s), 200)]
-	return strings.Contains(s, "caught") && (strings.Contains(s, "uncaughtException") || indexFold(s, "uncaught exception") >= 0)
+	return strings.Contains(s, "caught") && (strings.Contains(s, "uncaughtException") || indexFold(s, "uncaught exception") >= 0) && !strings.Contains(s, "process.on(")
 }
 
 func rejectionWords(s string) bool {
@@ -434,6 +434,9 @@ func (x *nodeFailure) shown(m string) string {
 	line := x.line[n:]
 	if i := traceWord(line); i >= 0 {
 		line = strings.TrimRight(line[:i], " ")
+	}
+	if bare := strings.TrimRight(line, " "); strings.HasSuffix(bare, x.typ+":") && m != x.typ { // the message begins on the next line
+		return bare + " " + m
 	}
 	return line
 }

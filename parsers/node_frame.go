@@ -39,9 +39,36 @@ func frameLine(indent int, rest string) (opens, ok bool) {
 	if strings.HasSuffix(s, " {") {
 		s, opens = s[:len(s)-2], true
 	} else {
-		s = strings.TrimSuffix(s, ",")
+		s = frameEnd(s)
 	}
 	return opens, frameSite(s[3:], indent > 0)
+}
+
+// cutFrame reports whether a line is a call whose place was cut off, as pagers
+// and systemctl do at the width of the terminal.
+func cutFrame(indent int, rest string) bool {
+	if indent == 0 || !strings.HasPrefix(rest, "at ") || len(rest) < 24 {
+		return false
+	}
+	s := rest[3:]
+	if i := strings.Index(s, " ("); i > 0 {
+		s = s[i+2:]
+	}
+	if strings.IndexByte(s, ')') >= 0 || strings.IndexByte(s, ' ') >= 0 {
+		return false
+	}
+	return strings.HasPrefix(s, "/") || strings.HasPrefix(s, "node:") || strings.HasPrefix(s, "internal/") || strings.HasPrefix(s, "file:///") ||
+		len(s) > 2 && isLetter(s[0]) && s[1] == ':' && s[2] == '\\'
+}
+
+// frameEnd takes off what follows a frame in an inspected object: a comma, or
+// the bracket of "[Error: x" in the line of another error.
+func frameEnd(s string) string {
+	s = strings.TrimSuffix(s, ",")
+	if n := len(s); n > 1 && s[n-1] == ']' && (s[n-2] == ')' || digit(s[n-2])) {
+		s = s[:n-1]
+	}
+	return s
 }
 
 // frameSite reports whether what follows "at " names a place in JavaScript.
@@ -117,7 +144,7 @@ func scriptPath(p string) bool {
 // readFrame takes a frame line apart; rest begins with "at ".
 func readFrame(rest string) (f culprit.Frame) {
 	s := strings.TrimRight(rest[3:], " ")
-	s = strings.TrimSuffix(strings.TrimSuffix(s, " {"), ",")
+	s = frameEnd(strings.TrimSuffix(s, " {"))
 	if strings.HasPrefix(s, "async ") {
 		f.Async, s = true, s[6:]
 	}
@@ -166,6 +193,9 @@ func sourceLine(line string) bool {
 	if num == 0 || len(path) < 2 {
 		return false
 	}
+	if n, _ := trailingNumber(path); n > 0 {
+		return false // with a column: Prisma and compilers quote the source so, Node does not
+	}
 	switch c := line[0]; {
 	case c == '/':
 		// Not a request: "/orders:3" is no script, but a script may have any name.
@@ -182,6 +212,28 @@ func sourceLine(line string) bool {
 		return true
 	}
 	return scriptPath(path) && !strings.Contains(path, ": ")
+}
+
+// pastedSource returns the source line that a line indented by up to eight
+// columns holds, "" if it holds none: someone pasted the trace into a text.
+// Excerpts of sources and lists of files are indented too, so only the places
+// in Node itself count, where it throws most errors, and scripts by full path.
+func pastedSource(line string) string {
+	indent, rest := indentOf(line)
+	if indent == 0 {
+		if sourceLine(line) {
+			return line
+		}
+		return ""
+	}
+	if indent > 8 || !sourceLine(rest) {
+		return ""
+	}
+	_, path := trailingNumber(rest)
+	if rest[0] == '/' && scriptPath(path) && strings.IndexByte(path, ' ') < 0 || strings.HasPrefix(rest, "node:") || strings.HasPrefix(rest, "internal/") || rest[0] != '.' && strings.HasSuffix(path, ".js") && nameWord(path[:len(path)-3]) {
+		return rest
+	}
+	return ""
 }
 
 // caretLine reports whether a line marks a place in the line before: spaces

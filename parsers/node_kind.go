@@ -48,11 +48,11 @@ func meaning(typ, code, m string) (f finding) {
 		return f
 	case "ERR_REQUIRE_ESM", "ERR_REQUIRE_ASYNC_MODULE":
 		f.kind = culprit.KindRequireESM
-		f.module = before(after(m, "ES Module "), " ")
+		f.module = word(after(firstLine(m), "ES Module "))
 		if f.module == "" {
-			f.module = before(after(m, "ES Module: "), " ")
+			f.module = word(after(firstLine(m), "ES Module: "))
 		}
-		f.module = strings.TrimSuffix(f.module, ".\nInstead")
+		f.module = strings.TrimSuffix(f.module, ".")
 		f.importedFrom = before(after(firstLine(m), " from "), " ")
 		return f
 	case "ERR_DLOPEN_FAILED":

@@ -104,6 +104,9 @@ func addPlace(r *culprit.Record, host string, port int, path string) {
 // address.
 func listening(s string) (at int, strong bool) {
 	if i := indexFold(s, "listen"); i >= 0 {
+		if i > 0 && (isIdent(s[i-1]) || s[i-1] == '-' || s[i-1] == '/' || s[i-1] == '.') { // in the name of a file
+			return -1, false
+		}
 		if indexFold(s, "not listening") >= 0 || indexFold(s, "stopped listening") >= 0 || indexFold(s, "failed") >= 0 || indexFold(s, "error") >= 0 || indexFold(s, "listener") == i || indexFold(s, "cannot") >= 0 {
 			return -1, false
 		}

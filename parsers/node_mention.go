@@ -19,11 +19,14 @@ func (x *nodeFailure) mentioned(e *Envelope, s string, at int) bool {
 		return true
 	}
 	before := strings.TrimRight(s[:min(at, len(s))], " \t")
+	if quotedHead(before) {
+		return true
+	}
 	if n := len(before); n > 0 {
 		switch c := before[n-1]; {
 		case strings.IndexByte("\"'`|", c) >= 0:
 			return true
-		case strings.Trim(before, " \t0123456789.-+*>#|") == "" && !digit(before[0]) && before[0] != '.', numbered(before): // a list, a quotation, a diff
+		case strings.Trim(before, " \t0123456789.-+*>#|/") == "" && !digit(before[0]) && before[0] != '.', numbered(before): // a list, a quotation, a diff, a comment
 			return true
 		case isLetter(c) && !failing(before):
 			return true
@@ -48,6 +51,20 @@ func (x *nodeFailure) mentioned(e *Envelope, s string, at int) bool {
 		return strings.HasPrefix(after, "',") || strings.HasPrefix(after, "'`") || strings.HasPrefix(after, "` ")
 	}
 	return false
+}
+
+// quotedHead reports whether a text ends with the type of an error behind a
+// quotation mark, as prose and source code cite one: `if you see "Error:`.
+func quotedHead(s string) bool {
+	s, ok := strings.CutSuffix(s, ":")
+	if !ok || strings.HasPrefix(s, "{") {
+		return false
+	}
+	i := len(s)
+	for i > 0 && isIdent(s[i-1]) {
+		i--
+	}
+	return i < len(s) && i > 0 && strings.IndexByte("\"'`", s[i-1]) >= 0 && (strings.HasSuffix(s, "Error") || strings.HasSuffix(s, "Exception"))
 }
 
 // numbered reports whether a text is the number of a list's entry: "3."

@@ -38,6 +38,8 @@ func property(rest string) (key, value string, ok bool) {
 func (p *errorProps) set(key, value string) {
 	switch key {
 	case "code", "errno", "syscall", "address", "port", "hostname", "path":
+	case "errorCode": // Prisma, before it is connected
+		key = "code"
 	default:
 		return
 	}

@@ -1,6 +1,7 @@
 package parsers
 
 import (
+	"bytes"
 	"strings"
 
 	"culprit"
@@ -28,6 +29,7 @@ const (
 	loggedBit  = 1 << 4 // a logger's line came first: the error may follow with its type
 	braceBit   = 1 << 5 // the braces of the error's properties opened before it: propShift counts what is open
 	plainBit   = 1 << 6 // a warning that is about no error: one that follows is another's
+	prismaBit  = 1 << 7 // the message quotes a query with its arguments: it is long
 	countShift = 8      // lines of the phase
 	countMask  = 0xff
 	baseShift  = 16 // 1 + indentation of the error
@@ -38,8 +40,9 @@ const (
 // maxText bounds the lines of a message before its first frame, maxExcerpt the
 // lines of the source that Node quotes.
 const (
-	maxText    = maxMaybe
-	maxExcerpt = 8
+	maxText       = 16
+	maxPrismaText = maxMaybe
+	maxExcerpt    = 8
 )
 
 func setPhase(state *int, phase int) { *state = *state&^(phaseMask|countMask<<countShift) | phase }
@@ -142,26 +145,60 @@ func traceNext(line string, state *int) step {
 			setPhase(state, phaseText)
 			return stepMaybe
 		}
-		if !counted(state, maxText) {
+		if h, ok := findErrorHead(rest); ok && h.at > 1 && indent == 0 && *state&loggedBit == 0 && *state>>countShift&countMask == 0 && h.message < len(rest) {
+			return stepEnd // the program logged one error without a stack, and then another
+		}
+		bound := maxText
+		if strings.HasPrefix(rest, "Invalid `") && strings.Contains(rest, "` invocation") {
+			*state |= prismaBit
+		}
+		if *state&prismaBit != 0 {
+			bound = maxPrismaText
+		}
+		if !counted(state, bound) {
 			return stepEnd
 		}
 		return stepMaybe
 
 	case phaseFrames:
-		if _, ok := moreFrames(rest); ok {
+		if _, ok := moreFrames(rest); ok || cutFrame(indent, rest) {
 			return stepJoin
 		}
 		switch {
 		case strings.HasPrefix(rest, "Emitted '"), strings.HasPrefix(rest, "[cause]: "), strings.HasPrefix(rest, "Caused by: "),
 			strings.HasPrefix(rest, "Thrown at:"), strings.HasPrefix(rest, "(Use `node --trace-uncaught"):
 			return stepJoin
+		case indent == 0 && (strings.HasPrefix(rest, `digest: "`) || strings.HasPrefix(rest, "digest: '")), codeFrame(indent, rest): // Next.js
+			setPhase(state, phaseDone)
+			return stepJoin
 		}
 		return stepEnd
 
 	case phaseBlock:
 		return blockNext(indent, rest, state)
+
+	case phaseDone:
+		if codeFrame(indent, rest) {
+			if strings.HasSuffix(rest, "} {") { // the properties of the error follow its excerpt
+				setPhase(state, phaseBlock)
+				setWide(state, baseShift, 0)
+			}
+			return stepJoin
+		}
 	}
 	return stepEnd
+}
+
+// codeFrame reports whether a line is one of the excerpt that Next.js and Babel
+// print below an error: "> 3 |   throw new Error('x')", "    |         ^".
+func codeFrame(indent int, rest string) bool {
+	if indent < 2 && rest[0] != '>' {
+		return false
+	}
+	s := strings.TrimLeft(strings.TrimPrefix(rest, ">"), " ")
+	n := digitsLen([]byte(s[:min(len(s), 7)]))
+	s = strings.TrimLeft(s[n:], " ")
+	return n > 0 && strings.HasPrefix(s, "|") || n == 0 && len(s) > 2 && s[0] == '|' && caretLine(s[1:])
 }
 
 // lineNext is traceNext for a line that may have an envelope of its own: some
@@ -271,7 +308,7 @@ func foreignLine(line string) bool {
 var sourceRule = &rule{
 	name:      "node_source",
 	enveloped: true,
-	head:      func(_ *Envelope, body []byte) bool { return sourceLine(text(body)) },
+	head:      func(_ *Envelope, body []byte) bool { return pastedSource(text(body)) != "" },
 	next: func(e *Envelope, body []byte, state *int) step {
 		if *state == 0 {
 			*state = phaseSource
@@ -308,7 +345,11 @@ var loggerRule = &rule{
 	name:      "logger_error",
 	enveloped: true,
 	head: func(e *Envelope, body []byte) bool {
-		return loggerFormat(e.Format) && e.Severity >= 0 && e.Severity <= culprit.SeverityError && len(body) > 0 && body[0] != '{' && body[len(body)-1] != '{'
+		if !loggerFormat(e.Format) || len(body) == 0 || body[0] == '{' || body[len(body)-1] == '{' {
+			return false
+		}
+		// Nest before version 7 wrote no level.
+		return e.Severity >= 0 && e.Severity <= culprit.SeverityError || e.Severity == culprit.SeverityNone && (exceptionContext(e) || bytes.HasPrefix(body, []byte("Unable to connect to the database")))
 	},
 	start: func(body []byte) int { return braceState(text(body), phaseText|loggedBit) },
 	next:  loggerNext,
@@ -422,7 +463,7 @@ var nestRule = &rule{
 			case strings.Contains(rest, "Error: Nest can't resolve dependencies of "), strings.Contains(rest, "[Error]: Nest can't resolve"):
 				*state &^= loggedBit
 				return stepJoin
-			case strings.HasSuffix(rest, " context.") && !entryLine(line):
+			case strings.HasSuffix(rest, " context.") && !entryLine(line) && !strings.Contains(rest, "Nest can't resolve "):
 				return stepJoin // the rest of a message that was wrapped
 			}
 		}

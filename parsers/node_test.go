@@ -65,6 +65,13 @@ func TestNodeJoining(t *testing.T) {
 		{"without indentation", "Error: Cannot find module 'a'\nat f (node:internal/x:1:2)\nat the end\n", "1-2 module_not_found Cannot find module 'a'\n3-3  at the end\n"},
 		{"carriage returns", "Error: a\r\n    at f (C:\\a.js:1:1)\r\nafter\r\n", "1-2 exception a\n3-3  after\n"},
 		{"advice behind a warning", "(node:5) Warning: w\n(Use `node --trace-warnings ...` to show where the warning was created)\n(node:5) Warning: v\n", "1-2 node_warning w\n3-3 node_warning v\n"},
+		{"two errors without a stack", "fetch failed: Error: a\nfetch failed: Error: b\n    at f (/a.js:1:1)\n", "1-1 exception fetch failed: Error: a\n2-3 exception fetch failed: Error: b\n"},
+		{"Nest before version 7", "[Nest] 7   - 2026-11-22 11:20:10   [ExceptionHandler] no such element +1ms\nError: no such element\n    at f (/a.js:1:1)\n[Nest] 7   - 2026-11-22 11:20:11   [RoutesResolver] fine +1ms\nError: b\n    at f (/a.js:1:1)\n", "1-3 exception no such element\n4-4 app_log fine\n5-6 exception b\n"},
+		{"Nest's advice for two errors", "ERROR: Nest can't resolve dependencies of the A (?). Please make sure that the argument at index [0] is available in the M context.\n[ExceptionHandler] Nest can't resolve dependencies of the B (?). Please make sure that the argument at index [0] is available in the M context.\n", "1-1 nest_dependency_error Nest can't resolve dependencies of the A (?). Please make sure that the argument at index [0] is available in the M context.\n2-2 nest_dependency_error [ExceptionHandler] Nest can't resolve dependencies of the B (?). Please make sure that the argument at index [0] is available in the M context.\n"},
+		{"frames cut at the width of a terminal", "Error: x\n    at f (/a.js:1:1)\n    at Object.<anonymous> (/usr/lib/node_modules/forever/node_modules/@dab\n    at Module._load (internal/modules/cjs/loader.js:7…\n    at g (/a.js:2:1)\n    at large (or so\n", "1-5 exception x\n6-6      at large (or so\n"},
+		{"dates in an object", "Failed query: Error: x\n    at f (/a.js:1:1) {\n  params: [\n    2026-11-22T10:11:12.123Z,\n    2026-11-22 10:11:12\n  ]\n}\nnext\n", "1-7 exception Failed query: Error: x\n8-8  next\n"},
+		{"a warning of two lines", "(node:5) TimeoutNegativeWarning: -1 is a negative number.\nTimeout duration was set to 1.\n(Use `node --trace-warnings ...` to show where the warning was created)\n", "1-3 node_warning -1 is a negative number.\n"},
+		{"comments", "#\n# a\n# b\n", "1-1  #\n2-2  # a\n3-3  # b\n"},
 		{"a report of V8 that ends", "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory\n 1: 0xb78db3 node::Abort() [node]\n\n> app@1.0.0 start\n", "1-2 heap_oom Reached heap limit Allocation failed - JavaScript heap out of memory\n4-4 app_starting > app@1.0.0 start\n"},
 		{"collections without a report", "[61:0x74533040] 229060 ms: Mark-sweep (reduce) 127.1 (236.9) -> 127.1 (137.4) MB, 5560.7 / 0.3 ms\nfine\n", "1-1  [61:0x74533040] 229060 ms: Mark-sweep (reduce) 127.1 (236.9) -> 127.1 (137.4) MB, 5560.7 / 0.3 ms\n2-2  fine\n"},
 	}
@@ -96,6 +103,9 @@ func TestNodeAttributes(t *testing.T) {
 		{"Error: Cannot find module './a b'", "module_not_found", "error_type=Error"},
 		{"Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'p' imported from /srv/app/main.mjs", "module_not_found", "module=p imported_from=/srv/app/main.mjs error_code=ERR_MODULE_NOT_FOUND"},
 		{"Error [ERR_REQUIRE_ESM]: require() of ES Module /a/b.js from /c/d.js not supported.", "require_esm", "module=/a/b.js imported_from=/c/d.js"},
+		{"Error [ERR_REQUIRE_ESM]: Must use import to load ES Module: /a/b.js\nrequire() of ES modules is not supported.\n    at f (/c/d.js:1:2)", "require_esm", "module=/a/b.js frames=1"},
+		{"error: uncaughtException: x date=Sun Nov 22 2026, pid=7, stack=[Error: x,     at f (/srv/app/a.js:3:11)]", "uncaught_exception", "frames=1"},
+		{`{"@timestamp":"2026-11-22T08:00:00.000Z","log.level":"error","message":"x","error":{"type":"TypeError","message":"m","stack_trace":"TypeError: m\n    at g (/srv/app/b.js:1:1)"}}`, "exception", "error_type=TypeError frames=1"},
 		{"Error: /a/b.node: invalid ELF header", "native_module_failed", "module=/a/b.node"},
 		{"Error: /lib/x86_64-linux-gnu/libc.so.6: version `GLIBC_2.38' not found (required by /srv/app/node_modules/x/x.node)", "native_module_failed", "module=/srv/app/node_modules/x/x.node"},
 		{"ValidationError: \"email\" is required", "exception", "error_type=ValidationError"},
@@ -109,6 +119,7 @@ func TestNodeAttributes(t *testing.T) {
 		{"Error: ENOSPC: no space left on device, write\n    at f (/srv/app/b.js:1:2)", "disk_full", "frames=1 error_code=ENOSPC syscall=write"},
 		{`{"level":50,"time":1795332510932,"pid":1529,"hostname":"web-01","err":{"type":"Error","message":"timeout exceeded when trying to connect","stack":"Error: timeout exceeded when trying to connect\n    at /srv/app/node_modules/pg-pool/index.js:45:11"},"msg":"query failed"}`, "pool_exhausted", "logger=pino frames=1"},
 		{`{"level":"error","message":"uncaughtException: x\nError: x\n    at f (/srv/app/a.js:1:2)","exception":true,"stack":"Error: x\n    at f (/srv/app/a.js:1:2)","timestamp":"2026-11-22T08:00:00.000Z"}`, "uncaught_exception", "logger=winston-json frames=1"},
+		{`{"level":50,"time":1795332510932,"pid":1,"hostname":"h","err":{"type":"AggregateError","message":"","stack":"AggregateError [ECONNREFUSED]: \n    at internalConnectMultiple (node:net:1122:18)","aggregateErrors":[{"type":"Error","message":"connect ECONNREFUSED ::1:5432","stack":"Error: connect ECONNREFUSED ::1:5432","errno":-111,"code":"ECONNREFUSED","syscall":"connect","address":"::1","port":5432}],"code":"ECONNREFUSED"},"msg":""}`, "connection_failed", "error_type=AggregateError address=::1 port=5432 frames=1"},
 		{`{"addr":"127.0.0.1:3100","level":"info","message":"orders is listening"}`, "app_started", "address=127.0.0.1 port=3100"},
 		{`{"level":30,"time":1795332500668,"pid":1475,"sock":"/run/app.sock","msg":"realtime ready"}`, "app_started", "path=/run/app.sock"},
 	}
@@ -138,6 +149,8 @@ func TestNodeNoEvent(t *testing.T) {
 		"", " ", "at", "    at ", "    at large", "hello", "{}", "{", "[", "}", "Errors are normal", "TerrorError", "an Error occurred", "'Error: quoted'", "/path/Error: x",
 		"http://localhost:3000", "12:34:56", "(node:", "(node:12)", "npm", "npm ERR", "<--- nothing", "FATAL", "# Fatal error in", "[Nest] 12 - soon",
 		"java.lang.IllegalStateException", "ModuleNotFoundError: No module named 'x'",
+		"// Error: listen EADDRINUSE: address already in use :::3000", "If you see \"Error: Cannot find module 'express'\", install it.", "  message: \"Error: Cannot find module 'x'\"",
+		"process.on('uncaughtException', handle)", "#", "# a comment", "==== JS stack trace ====", "x' failed.",
 		"stopped listening on port 3000", "the listener is ready", "> not a script", "> a@b", "SIGNAL", "design",
 	} {
 		for _, r := range nodeRecords("app.log", in) {

@@ -95,8 +95,8 @@ func readTrace(t *trace, s string) {
 			if rest == "" {
 				continue
 			}
-			if sourceLine(line) {
-				t.thrownAt, phase = line, inSource
+			if source := pastedSource(line); source != "" {
+				t.thrownAt, phase = source, inSource
 				continue
 			}
 			phase = atHead
@@ -227,6 +227,9 @@ func readTrace(t *trace, s string) {
 				continue
 			}
 			if !emptyRun {
+				if t.message == "" && t.headed && msgFrom >= 0 { // Prisma begins its messages with a line break
+					t.message, msgFrom = rest, from+len(line)-len(rest)
+				}
 				msgTo = from + len(line)
 			}
 
@@ -251,6 +254,10 @@ func readTrace(t *trace, s string) {
 			}
 			switch {
 			case rest == "":
+			case cutFrame(indent, rest):
+				if !linked {
+					t.frames++
+				}
 			case nodeTrailer(rest):
 				t.version, phase = trailerVersion(rest), isDone
 			case strings.HasPrefix(rest, "Emitted '"):
@@ -263,6 +270,10 @@ func readTrace(t *trace, s string) {
 			case rest[0] == '"': // pino-pretty writes the properties as JSON
 				if key, value, ok := property(rest); ok {
 					t.props.set(key, value)
+				}
+			case codeFrame(indent, rest):
+				if strings.HasSuffix(rest, "} {") {
+					phase, propsAt, base = inBlock, 0, 0
 				}
 			default:
 				if parts, ok := moreFrames(rest); ok && parts {

@@ -24,6 +24,9 @@ var warningRule = &rule{
 		if strings.HasPrefix(s, " (node:") {
 			return stepEnd
 		}
+		if strings.HasPrefix(s, "Timeout duration was set to ") { // the second line of a TimeoutOverflowWarning
+			return stepJoin
+		}
 		if *state&(phaseMask|plainBit) == phaseText|plainBit && !isFrame(s) {
 			if _, ok := findErrorHead(s); ok {
 				return stepEnd
@@ -41,6 +44,12 @@ var warningRule = &rule{
 
 // warningHead reads "(node:232) " and the "(node) " of old versions.
 func warningHead(s string) (pid int, rest string, ok bool) {
+	for range 8 { // pasted with an indentation
+		if s == "" || s[0] != ' ' {
+			break
+		}
+		s = s[1:]
+	}
 	if len(s) < 8 || s[0] != '(' || s[1] != 'n' || !strings.HasPrefix(s, "(node") {
 		return 0, "", false
 	}

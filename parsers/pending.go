@@ -173,7 +173,7 @@ func (s *Stream) tentative(p, q *pending) bool {
 }
 
 // maxMaybe bounds the lines in a row that only belong to a record if more follow.
-const maxMaybe = 16
+const maxMaybe = 64
 
 // piece appends the next part of a line that a transport has cut.
 func (s *Stream) piece(p *pending, l *Line, e *Envelope, emit func(*culprit.Record)) {

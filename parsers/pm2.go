@@ -89,7 +89,7 @@ func pm2Message(own bool, s string, r *culprit.Record) bool {
 				r.Attrs.Add("signal", "SIGKILL")
 			case strings.HasPrefix(rest, " could not be killed"):
 				r.Kind = culprit.KindKilling
-			case rest == " killed": // before 1.0
+			case rest == " killed", rest == " closed": // before 1.0
 				r.Kind = culprit.KindKilled
 			default:
 				return false
@@ -115,7 +115,7 @@ func pm2Message(own bool, s string, r *culprit.Record) bool {
 			return false
 		}
 		switch {
-		case rest == " msg=process killed":
+		case rest == " msg=process killed", strings.HasPrefix(rest, " msg=process tree killed"):
 			r.Kind = culprit.KindKilled
 		case strings.HasPrefix(rest, " msg=failed to kill"):
 			r.Kind = culprit.KindStopping
@@ -250,6 +250,9 @@ func pm2Ref(name, ref string, r *culprit.Record) {
 //
 //	[PM2][WORKER] Process 2 restarted because it exceeds --max-memory-restart value (current_memory=325292032 max_memory_limit=262144000 [octets])
 func pm2Worker(own bool, s string, r *culprit.Record) bool {
+	if s == "[[[[ PM2/God daemon launched ]]]]" { // before 1.0
+		return daemonStarted(r)
+	}
 	if strings.HasPrefix(s, "[HandleExit] PM2 is being killed") {
 		r.Kind, r.Process = culprit.KindStopping, "PM2"
 		return true

@@ -20,6 +20,7 @@ type stamp struct {
 //	02/Jan/2006:15:04:05 -0700    02 Jan 2006 15:04:05.999        02-Jan-2006 15:04:05
 //	Jan  2 15:04:05.999           Jan 2 2006 15:04:05             Mon Jan  2 15:04:05 [MST] 2006
 //	Mon 2006-01-02 15:04:05 MST   Mon, 02 Jan 2006 15:04:05 GMT   Mon Jan 02 2006 15:04:05 GMT+0100
+//	lun. 02 janv. 15:04:05 2006
 //	01/02/2006, 3:04:05 PM        02.01.2006, 15:04:05            02/01/2006, 15:04:05
 //	1136214245   1136214245.999   1136214245999
 func (c *clock) scan(b []byte) stamp {
@@ -78,15 +79,21 @@ func (c *clock) read(b []byte) stamp {
 			return stamp{}
 		}
 		n++
+		if b[n] == ' ' {
+			n++
+		}
 		rest := b[n:]
 		var s stamp
 		switch {
+		case len(rest) < 10:
+		case monthSignLen(rest) > 0:
+			s = c.monthFirst(rest)
 		case rest[0] >= '0' && rest[0] <= '9':
 			s = c.digitFirst(rest)
 		case isLetter(rest[0]):
 			s = c.monthFirst(rest)
 		}
-		if s.n == 0 || !s.clock {
+		if s.n == 0 || !s.clock || bytes.IndexByte(rest[:s.n], ':') < 0 { // no epoch behind a word
 			return stamp{}
 		}
 		s.n += n
@@ -384,6 +391,18 @@ func (c *clock) dayMonthName(b []byte, n int, sep byte) stamp {
 	i := n + 1 + k
 	if k == 0 || i+5 > len(b) || b[i] != sep {
 		return stamp{}
+	}
+	if sec, nsec, m := timeOfDay(b[i+1:]); m > 0 && sep == ' ' {
+		// 02 janvier 15:04:05 2006: ctime of some languages
+		i += 1 + m
+		if i+5 > len(b) || b[i] != ' ' || digitsLen(b[i+1:]) != 4 {
+			return stamp{}
+		}
+		y, _ := digits(b[i+1 : i+5])
+		if !validDate(y, int(mo), d) {
+			return stamp{}
+		}
+		return stamp{t: c.wall(civil(y, mo, d)+int64(sec), nsec), n: i + 5, clock: true}
 	}
 	y, ok := digits(b[i+1 : i+5])
 	if !ok || !validDate(y, int(mo), d) {

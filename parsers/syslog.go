@@ -397,6 +397,7 @@ func peelSyslog5424(c *clock, line []byte, e *Envelope) bool {
 		e.Facility = "kernel"
 	}
 	if e.Facility == "kernel" {
+		e.Body = trimSpace(e.Body) // rsyslog keeps the space behind the tag
 		e.kernelStamp()
 	}
 	return true

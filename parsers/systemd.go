@@ -162,7 +162,7 @@ func unitMessage(s string, r *culprit.Record) bool {
 		case hasFold(s, "start request repeated too quickly"), hasFold(s, "start-limit-hit"), strings.HasPrefix(s, "Start limit"):
 			r.Kind = culprit.KindStartLimitHit
 			return true
-		case hasFold(s, "service hold-off time over"), strings.HasPrefix(s, "Service RestartSec="):
+		case hasFold(s, "service hold-off time over"), strings.HasPrefix(s, "Service RestartSec="), strings.HasPrefix(s, "Service has no hold-off time"):
 			r.Kind = culprit.KindRestartDelayExpired
 			return true
 		case strings.HasPrefix(s, "Service reached runtime time limit"):
@@ -466,6 +466,9 @@ func skipped(e *Envelope, desc, condition string, r *culprit.Record) bool {
 // in "shop-api.service", "" if there is only a description.
 func describedUnit(s string) string {
 	name, _, _ := strings.Cut(s, " - ")
+	if i := strings.Index(name, ": Unit "); i > 0 { // "shop-api.service: Unit shop-api.service not found"
+		name = name[:i]
+	}
 	if unitName(name) {
 		return name
 	}

@@ -19,7 +19,7 @@ var oomdRule = &rule{
 	next: func(_ *Envelope, body []byte, _ *int) step {
 		s := text(body)
 		switch {
-		case strings.HasPrefix(s, "Killed "):
+		case strings.HasPrefix(s, "Killed "), strings.HasPrefix(s, "Marked "):
 			return stepLast
 		case len(s) > 0 && (s[0] == ' ' || s[0] == '\t'):
 			return stepJoin
@@ -80,7 +80,7 @@ func parseCompanion(c *clock, e *Envelope, body []byte, r *culprit.Record) bool 
 // /system.slice being 91.73% > 50.00% for > 20s with reclaim activity".
 func oomd(s string, r *culprit.Record) bool {
 	if strings.HasPrefix(s, "Considered ") {
-		i := strings.LastIndex(s, "\nKilled ")
+		i := max(strings.LastIndex(s, "\nKilled "), strings.LastIndex(s, "\nMarked "))
 		if i < 0 {
 			return false
 		}
@@ -88,10 +88,14 @@ func oomd(s string, r *culprit.Record) bool {
 	}
 	s = firstLine(s)
 	rest, ok := strings.CutPrefix(s, "Killed ")
+	if !ok { // from 259 on: Marked /system.slice/a.service for killing due to ...
+		rest, ok = strings.CutPrefix(s, "Marked ")
+	}
 	if !ok || rest == "" || rest[0] != '/' {
 		return false
 	}
 	group, why, _ := strings.Cut(rest, " due to ")
+	group = strings.TrimSuffix(group, " for killing")
 	r.Kind = culprit.KindOOMDKill
 	r.Message = s
 	r.Attrs.Add("cgroup", group)

@@ -9,29 +9,62 @@ import (
 
 // v8Rule joins the report that V8 prints before it aborts: the last garbage
 // collections, the JavaScript stack, the reason, the native stack. Through a
-// journal its lines come one by one, and the blank ones are gone.
+// journal its lines come one by one, and the blank ones are gone. Node's own
+// assertions end in a native stack too.
 var v8Rule = &rule{
 	name: "v8_report",
 	head: func(e *Envelope, body []byte) bool {
-		if len(body) < 12 || e.Facility == "kernel" {
+		if len(body) == 0 || e.Facility == "kernel" {
 			return false
 		}
-		_, rest := indentOf(text(body))
-		return strings.HasPrefix(rest, "<--- ") || strings.HasPrefix(rest, "FATAL ERROR: ") || strings.HasPrefix(rest, "# Fatal error in ") || strings.HasPrefix(rest, "#") && rest == "#"
+		return v8Lead(text(body))
 	},
 	start: func(body []byte) int {
-		if _, rest := indentOf(text(body)); strings.HasPrefix(rest, "FATAL ERROR: ") {
+		_, rest := indentOf(text(body))
+		switch {
+		case strings.HasPrefix(rest, "FATAL ERROR: "), assertion(rest):
 			return v8Fatal
+		case strings.HasPrefix(rest, "# Fatal error in "):
+			return v8Hash
+		case strings.HasPrefix(rest, "==== "), strings.HasPrefix(rest, "<--- JS"):
+			return v8Stack
 		}
 		return v8Collections
 	},
 	next: v8Next,
 }
 
+// v8Lead reports whether a line begins a report.
+func v8Lead(s string) bool {
+	_, rest := indentOf(s)
+	if rest == "" {
+		return false
+	}
+	switch rest[0] {
+	case '<':
+		return strings.HasPrefix(rest, "<--- ")
+	case 'F':
+		return strings.HasPrefix(rest, "FATAL ERROR: ")
+	case '=':
+		return strings.HasPrefix(rest, "==== JS stack trace")
+	case '#':
+		return rest == "#" || strings.HasPrefix(rest, "# Fatal error in ")
+	}
+	return assertion(rest)
+}
+
+// assertion reports whether a line is a CHECK of Node's that failed:
+//
+//	node[812]: ../src/node_http_parser.cc:591:static void node::Parser::Consume(): Assertion `x' failed.
+func assertion(s string) bool {
+	return strings.HasSuffix(s, "' failed.") && strings.Contains(s, ": Assertion `") && strings.Contains(s, "../src/")
+}
+
 // The phases of a report: what may still come.
 const (
 	v8Collections = iota // before the reason
 	v8Stack
+	v8Hash  // behind "# Fatal error in": the reason
 	v8Fatal // behind the reason: the native stack
 	v8Native
 )
@@ -42,13 +75,19 @@ func v8Next(_ *Envelope, body []byte, state *int) step {
 		return stepMaybe
 	}
 	switch {
-	case strings.HasPrefix(rest, "<--- Last few GCs"):
+	case strings.HasPrefix(rest, "<--- Last few GCs"), assertion(rest):
 		return stepEnd
 	case strings.HasPrefix(rest, "<--- JS stacktrace"), strings.HasPrefix(rest, "==== JS stack trace"):
-		if *state >= v8Fatal {
+		if *state >= v8Hash {
 			return stepEnd
 		}
 		*state = v8Stack
+		return stepJoin
+	case strings.HasPrefix(rest, "# Fatal error in "):
+		if *state >= v8Hash {
+			return stepEnd
+		}
+		*state = v8Hash
 		return stepJoin
 	case strings.HasPrefix(rest, "FATAL ERROR: "), strings.HasPrefix(rest, "# Fatal "):
 		if *state >= v8Fatal {
@@ -61,7 +100,7 @@ func v8Next(_ *Envelope, body []byte, state *int) step {
 		return stepJoin
 	case numberedLine(rest):
 		return stepJoin
-	case rest[0] == '#' && (len(rest) == 1 || rest[1] == '#' || rest[1] == ' ' || strings.HasPrefix(rest, "#FailureMessage")):
+	case *state >= v8Hash && rest[0] == '#' && (len(rest) == 1 || rest[1] == '#' || rest[1] == ' ' || strings.HasPrefix(rest, "#FailureMessage")):
 		return stepJoin
 	}
 	switch *state {
@@ -98,7 +137,7 @@ func numberedLine(rest string) bool {
 func parseV8(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
 	s := text(body)
 	_, lead := indentOf(firstLine(s))
-	if !strings.HasPrefix(lead, "<--- ") && !strings.HasPrefix(lead, "FATAL ERROR: ") && !strings.HasPrefix(lead, "#") {
+	if !v8Lead(lead) {
 		return false
 	}
 	reason := ""
@@ -116,8 +155,10 @@ func parseV8(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
 		switch {
 		case reason == "" && strings.HasPrefix(line, "FATAL ERROR: "):
 			reason, native = line[len("FATAL ERROR: "):], true
-		case reason == "" && strings.HasPrefix(line, "# Fatal ") && !strings.HasPrefix(line, "# Fatal error in"):
+		case reason == "" && strings.HasPrefix(line, "# ") && !strings.HasPrefix(line, "# Fatal error in"):
 			reason, native = strings.TrimPrefix(line, "# "), true
+		case reason == "" && assertion(line):
+			reason, native = line[strings.Index(line, "Assertion `"):], true
 		case native && numberedLine(line):
 			frames++
 		case strings.Contains(line, " ms: ") && strings.Contains(line, " -> "):
@@ -130,7 +171,7 @@ func parseV8(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
 		return false
 	case reason == "" && gc == "" && !strings.HasPrefix(lead, "<--- Last few GCs") && !strings.HasPrefix(lead, "<--- JS stacktrace"):
 		return false
-	case !memory && frames == 0 && !strings.Contains(reason, "::") && !strings.Contains(reason, "v8") && !strings.Contains(reason, "node"):
+	case !memory && lead[0] != '#' && frames == 0 && !strings.Contains(reason, "::") && !strings.Contains(reason, "v8") && !strings.Contains(reason, "node"):
 		return false // another program's last words
 	case memory:
 		r.Kind = culprit.KindHeapOOM
@@ -160,19 +201,20 @@ func parseV8(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
 	return true
 }
 
-// collectorPID reads the pid of "[61:0x74533040]   229060 ms: Mark-sweep ...".
-// The first line of a report may have lost its begin or follow other text.
+// collectorPID reads the pid of "[61:0x74533040]   229060 ms: Mark-sweep ...";
+// on Windows the address has no 0x. The first line of a report may have lost
+// its begin or follow other text.
 func collectorPID(gc string) int {
 	i := strings.IndexByte(gc, '[')
-	j := strings.Index(gc, ":0x")
-	if i < 0 || j <= i+1 {
+	if i < 0 {
 		return 0
 	}
-	n, err := strconv.Atoi(gc[i+1 : j])
-	if err != nil || n < 0 {
+	n, rest, ok := number(gc[i+1:])
+	end := strings.IndexByte(rest, ']')
+	if !ok || end < 2 || rest[0] != ':' || n > 1<<31 || strings.Trim(strings.TrimPrefix(rest[1:end], "0x"), "0123456789abcdefABCDEF") != "" {
 		return 0
 	}
-	return n
+	return int(n)
 }
 
 // collectorSizes reads the heap after the last collection, in MB: what is used
