@@ -19,6 +19,7 @@ type lastWords struct {
 	missing   string // the source that would be needed and could not be read; then nothing is asserted
 	partial   bool   // a source that might say more was not read: at most likely
 	unclear   string // or what the sources that were read leave open
+	remedy    string // for what is unclear, if it is not that a log notes no time
 	terms     []culprit.Term
 }
 
@@ -74,6 +75,7 @@ type exam struct {
 	changes  []*culprit.Event // deploys, packages, commands, cron
 	host     []*culprit.Event // boots, shutdowns, clock jumps, lockups
 	told     []*culprit.Event // managers that were told to exit
+	readings readings
 	coverage *coverage
 }
 

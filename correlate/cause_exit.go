@@ -43,6 +43,10 @@ var causeKilled = cause{culprit.VerdictKilled, func(x *exam, r *run) *lastWords 
 		w.terms = append(w.terms, term("initiator", 3, "a command that sends signals stands "+ago(r.exitTime().Sub(c.Time))+" before"))
 	} else if f.signal == "SIGKILL" && !x.coverage.kernel(r.exitTime()) {
 		w.missing = "the kernel's log"
+	} else if l := x.unaccounted(r); f.signal == "SIGKILL" && len(l) > 0 {
+		w.unclear = "the kernel killed " + l[0].Attrs.Get("comm") + " (pid " + l[0].Attrs.Get("victim_pid") + ") for memory then, and no record tells whose process that was"
+		w.remedy = "the log of " + managerName(r.service) + " from before, which tells the pid"
+		w.evidence = append(w.evidence, l[0])
 	}
 	return w
 }}
@@ -74,9 +78,25 @@ var causeExited = cause{culprit.VerdictExited, func(x *exam, r *run) *lastWords 
 		w.missing = "the output of " + r.service.name
 	case slices.ContainsFunc(r.said, func(e *culprit.Event) bool { return e.Time.IsZero() && lastWord(e.Kind) }):
 		w.unclear = "its log has errors but notes no time"
+	default:
+		if v := x.services.nobodys(); v != nil {
+			w.unclear = "the log " + v.name + " holds an error, and no record tells whose log that is"
+			w.remedy = "name the log as its program's configuration does"
+		}
 	}
 	return w
 }}
+
+// nobodys returns a log of an application that no manager's words and no
+// configuration know, if it holds errors that end processes.
+func (s *services) nobodys() *service {
+	for _, v := range s.list {
+		if v.manager == "" && v.conf == nil && slices.ContainsFunc(v.untimed, func(e *culprit.Event) bool { return lastWord(e.Kind) && e.Attrs.Get("fatal") != "false" }) {
+			return v
+		}
+	}
+	return nil
+}
 
 func joinByManager(r *run) string {
 	if r.service.manager == "systemd" {

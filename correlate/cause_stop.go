@@ -89,6 +89,9 @@ var causeOrderedStop = cause{culprit.VerdictRestartUnexplained, func(x *exam, r 
 		w.entity = r.entity() + " was stopped on order"
 		w.unclear = logOfListener(l[0]) + " restarted it " + times(len(l)) + " and notes no time"
 		w.evidence = append(w.evidence, l[0])
+	} else if l := x.unreadListener(r.service); l != nil {
+		w.entity, w.missing = r.entity()+" was stopped on order", "the log of "+l.name+", which restarts it for its memory,"
+		w.remedy = "the files that stderr_logfile and stdout_logfile of " + l.name + " name"
 	} else if !x.coverage.system(r.order.Time) {
 		if e := x.managerTold(r); e != nil {
 			w.entity, w.missing = r.entity()+" was stopped with all of "+r.service.manager, "the journal"

@@ -165,7 +165,7 @@ func (c *Correlator) Report(now time.Time) *culprit.Report {
 	for _, s := range a.services.list {
 		s.trace()
 	}
-	a.exam = &exam{services: a.services, coverage: a.coverage}
+	a.exam = &exam{services: a.services, coverage: a.coverage, readings: c.readings}
 	a.exam.sort(events)
 	a.exam.placeRestarts(c.readings, c.newest)
 	for _, s := range c.cover {

@@ -42,6 +42,7 @@ func (v *service) downtimes(l *lane, single bool) []*downtime {
 			}
 			continue
 		}
+		r.answered = r.answered || r.start != nil && l.answeredWell(v, single, r.start.Time.Unix()+1, r.end().Unix()-1)
 		if d != nil && v.servedBetween(r, d.last().mark(), l, single) {
 			d.to, d.back = r.servedFrom(), r
 			d = nil
@@ -253,7 +254,7 @@ func (s *services) byNearExit(o *outage, known bool) []*service {
 		if managerUnit(v.name) && v.ended(o.start) && !s.seenUnder(v.name) {
 			return nil // what ran under it may be meant, and its log was not read
 		}
-		if managerUnit(v.name) || v.otherProgram() || known && len(v.listens) > 0 {
+		if managerUnit(v.name) || v.otherProgram() || backstage(v.name) || known && len(v.listens) > 0 {
 			continue // it is known where that one listens
 		}
 		for _, r := range v.runs {
@@ -263,10 +264,28 @@ func (s *services) byNearExit(o *outage, known bool) []*service {
 			}
 		}
 	}
+	if len(out) > 1 && !known {
+		passed := s.topo.passed()
+		out = slices.DeleteFunc(out, func(v *service) bool { return !slices.ContainsFunc(passed, v.serves) })
+	}
 	if len(out) != 1 {
 		return nil
 	}
 	return out
+}
+
+// backstage tells the units that no web server passes requests to.
+func backstage(unit string) bool {
+	switch unit {
+	case "ssh", "sshd", "cron", "crond", "rsyslog", "dbus", "certbot", "logrotate", "fail2ban", "chrony", "ntp":
+		return true
+	}
+	for _, names := range knownPorts {
+		if startsAs(unit, names) {
+			return true
+		}
+	}
+	return strings.HasPrefix(unit, "systemd-")
 }
 
 // seenUnder reports whether the logs tell of programs of the manager in a unit.
@@ -405,6 +424,8 @@ func remedyUntimed(s *service) string {
 // remedyFor says how to make a missing source readable.
 func remedyFor(w *lastWords, s *service) string {
 	switch {
+	case w.remedy != "":
+		return w.remedy
 	case w.unclear != "":
 		return remedyUntimed(s)
 	case strings.Contains(w.missing, "kernel"):

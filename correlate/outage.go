@@ -282,7 +282,7 @@ func (t *traffic) lanes() []*lane {
 		l := get(e.up, e.host)
 		l.nRetried++
 		if len(l.retried) < 3 {
-			if k := t.sorts[stamp{source: e.source, host: e.host, up: e.up, phase: e.phase}]; k != nil && len(k.samples) > 0 {
+			if k := t.sorts[stamp{source: e.source, host: e.host, up: e.up, phase: e.phase, errno: e.errno}]; k != nil && len(k.samples) > 0 {
 				l.retried = append(l.retried, k.samples[0])
 			}
 		}
@@ -590,9 +590,9 @@ func (t *traffic) samplesOf(o *outage) []*culprit.Event {
 	for i := range o.failures {
 		seen[o.failures[i].phase] = true
 	}
-	first := map[phase]*culprit.Event{}
+	first, before := map[phase]*culprit.Event{}, map[phase]*culprit.Event{}
 	for st, s := range t.sorts {
-		list := s.samples
+		list, best := s.samples, first
 		if !seen[st.phase] || !o.lane.has(t, st) || st.status == 499 && o.counts.Status["499"]*2 < o.counts.Failed {
 			continue
 		}
@@ -602,10 +602,16 @@ func (t *traffic) samplesOf(o *outage) []*culprit.Event {
 			if k--; k < 0 || list[k].Time.Before(o.start.Add(-matchLate*time.Second)) {
 				continue
 			}
+			best = before
 		}
 		e := list[k]
-		if p := first[st.phase]; p == nil || earlier(e, p) {
-			first[st.phase] = e
+		if p := best[st.phase]; p == nil || earlier(e, p) {
+			best[st.phase] = e
+		}
+	}
+	for p, e := range before {
+		if first[p] == nil {
+			first[p] = e
 		}
 	}
 	var out []*culprit.Event

@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -117,7 +118,7 @@ func subject(f *finding) string {
 	if f.service != nil {
 		return f.service.name
 	}
-	return strings.Join(f.outage.lane.upstreams, ", ")
+	return cmp.Or(strings.Join(f.outage.lane.upstreams, ", "), strings.Join(f.outage.lane.hosts, ", "), "the upstream")
 }
 
 // othersAnswered counts the requests to other upstreams that were answered

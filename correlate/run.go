@@ -21,6 +21,7 @@ type run struct {
 	words     *lastWords       // what ended it, or keeps it from serving
 	limit     *culprit.Event   // a listener's restart without a time that ended it, see placeRestarts
 	limitSure bool             // no other stop could be meant
+	answered  bool             // requests were answered in it
 	failed    bool             // it never served between two instants at which the service should have
 }
 

@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"cmp"
 	"strings"
 
 	"culprit"
@@ -65,10 +66,7 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		return
 	}
 	f.verdict = culprit.VerdictInconclusive
-	up := strings.Join(o.lane.upstreams, ", ")
-	if up == "" {
-		up = strings.Join(o.lane.hosts, ", ")
-	}
+	up := cmp.Or(strings.Join(o.lane.upstreams, ", "), strings.Join(o.lane.hosts, ", "), "the upstream")
 	name := up
 	if f.service != nil {
 		name = f.service.name + " (" + up + ")"
@@ -78,7 +76,7 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		f.knownTo = name + " did not answer before its clients gave up"
 		f.remedy = "log $upstream_response_time and the event loop's delay"
 	case main(b.Refused):
-		f.knownTo = "nothing listened on " + up + "; no record says why " + name + " was gone"
+		f.knownTo = "nothing listened on " + up + ", and no record says why"
 		f.remedy = "journalctl --no-pager -o short-precise (or the log of what runs the app) around this time"
 	case main(b.ReadTimeout):
 		f.knownTo = name + " took connections but did not answer in time"

@@ -496,33 +496,37 @@ func global(e *culprit.Event) bool {
 
 func impactSentence(f *finding) string {
 	c := f.outage.counts
-	up := strings.Join(upstreamsOf(f.outage.lane), ", ")
-	if up == "" {
-		up = strings.Join(f.outage.lane.hosts, ", ")
+	up := ""
+	if l := laneName(f.outage.lane); l != "" {
+		up = " to " + l
 	}
 	if c.Of > 0 && c.Of == c.Failed {
-		return "Every request to " + up + " failed"
+		return "Every request" + up + " failed"
 	}
 	if c.Of > 0 {
-		return fmt.Sprintf("%d of %d requests to %s failed", c.Failed, c.Of, up)
+		return fmt.Sprintf("%d of %s%s failed", c.Failed, plural(c.Of, "request"), up)
 	}
-	return plural(c.Failed, "request") + " to " + up + " failed"
+	return plural(c.Failed, "request") + up + " failed"
+}
+
+// laneName names what failed: its upstreams, else its hosts, "" if neither is known.
+func laneName(l *lane) string {
+	return cmp.Or(strings.Join(upstreamsOf(l), ", "), strings.Join(l.hosts, ", "))
 }
 
 // title is the sentence that people read first: subject, what happened, why.
 func title(f *finding) string {
-	name := ""
+	name := laneName(f.outage.lane)
 	if f.service != nil {
 		name = f.service.name
-	} else {
-		name = strings.Join(upstreamsOf(f.outage.lane), ", ")
-		if name == "" {
-			name = strings.Join(f.outage.lane.hosts, ", ")
-		}
 	}
 	w := f.words
-	if f.verdict == culprit.VerdictInconclusive || w == nil {
-		return name + " failed requests: we do not know why"
+	switch {
+	case f.verdict != culprit.VerdictInconclusive && w != nil:
+	case name == "":
+		return "Requests failed and we do not know why"
+	default:
+		return name + ": requests failed and we do not know why"
 	}
 	d := w.decisive()
 	startup := func(why string) string {

@@ -113,6 +113,16 @@ func (t *topology) group(pass string) string {
 	return a
 }
 
+// passed returns every address that nginx is configured to pass requests to.
+func (t *topology) passed() (all []string) {
+	for i := range t.Servers {
+		for j := range t.Servers[i].Locations {
+			all = append(all, t.serversOf(t.Servers[i].Locations[j].Pass)...)
+		}
+	}
+	return all
+}
+
 // serversOf returns the addresses behind an upstream's name.
 func (t *topology) serversOf(upstream string) []string { return t.UpstreamOf(upstream) }
 

@@ -157,6 +157,7 @@ type errorLine struct {
 	host   id
 	up     id
 	phase  phase
+	errno  int16 // see stamp
 }
 
 // A series counts by second.
@@ -230,6 +231,7 @@ type stamp struct {
 	source, host, up id
 	phase            phase
 	status           int16
+	errno            int16 // of a socket: a missing one is not a forbidden one
 }
 
 // A failureSort is what is kept of all failures of one sort.
@@ -451,7 +453,7 @@ func (k *keySet) has(key uint64) bool {
 func (k *keySet) clear() { clear(k.bits) }
 
 func (t *traffic) keep(q request, r *culprit.Record, sec int64) {
-	k := t.sort(stamp{q.source, q.host, q.up, phaseNone, q.status})
+	k := t.sort(stamp{source: q.source, host: q.host, up: q.up, status: q.status})
 	if len(t.requests) < maxItems {
 		t.requests = append(t.requests, q)
 	} else {
@@ -543,7 +545,10 @@ func (t *traffic) addError(r *culprit.Record) {
 		host = hostName(f.server)
 	}
 	e := errorLine{at: r.Time.UnixNano(), source: t.names.id(r.Source), host: t.names.id(host), up: t.names.id(culprit.PassAddress(f.upstream)), phase: ph}
-	k := t.sort(stamp{source: e.source, host: e.host, up: e.up, phase: ph})
+	if ph == phaseSocket {
+		e.errno = int16(f.errno)
+	}
+	k := t.sort(stamp{source: e.source, host: e.host, up: e.up, phase: ph, errno: e.errno})
 	if len(t.errors) < maxItems {
 		e.key = requestKey(f.client, f.method, f.path)
 		e.client = hash32(f.client)
