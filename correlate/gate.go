@@ -251,7 +251,7 @@ func (s *services) byNearExit(o *outage, known bool) []*service {
 		return nil
 	}
 	for _, v := range s.list {
-		if managerUnit(v.name) && v.ended(o.start) && !s.seenUnder(v.name) {
+		if managerUnit(v.name) && !login(v.name) && v.ended(o.start) && !s.seenUnder(v.name) {
 			return nil // what ran under it may be meant, and its log was not read
 		}
 		if managerUnit(v.name) || v.otherProgram() || backstage(v.name) || known && len(v.listens) > 0 {
@@ -272,6 +272,11 @@ func (s *services) byNearExit(o *outage, known bool) []*service {
 		return nil
 	}
 	return out
+}
+
+// login tells the units of people's sessions: one ends whenever someone leaves.
+func login(unit string) bool {
+	return strings.HasPrefix(unit, "user@") || strings.HasPrefix(unit, "session-")
 }
 
 // backstage tells the units that no web server passes requests to.
@@ -388,8 +393,8 @@ func majority(ended []*run, until time.Time) *run {
 	total := map[culprit.Verdict]time.Duration{}
 	first := map[culprit.Verdict]*run{}
 	for i, r := range ended {
-		if r.words == nil {
-			continue
+		if r.words == nil || !fails(r.words) && r.words.open() == "" {
+			continue // who orders one more stop keeps nothing down
 		}
 		end := until
 		if i+1 < len(ended) {

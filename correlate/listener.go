@@ -94,7 +94,9 @@ func (x *exam) unreadListener(v *service) *service {
 		return nil
 	}
 	for _, l := range x.services.list {
-		if l != v && l.manager == "supervisor" && l.conf != nil && strings.Contains(l.conf.Command, "memmon") && slices.Contains(l.conf.Watches, v.name) {
+		switch {
+		case l == v || l.manager != "supervisor":
+		case l.conf == nil && l.name == "memmon", l.conf != nil && strings.Contains(l.conf.Command, "memmon") && slices.Contains(l.conf.Watches, v.name):
 			return l
 		}
 	}

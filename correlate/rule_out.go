@@ -43,7 +43,7 @@ func (c *analysis) ruledOut(f *finding) []culprit.RuledOut {
 			}
 			reason := "the kernel killed " + e.Attrs.Get("comm") + " of another cgroup; nothing shows that " + subject(f) + " needs it"
 			switch {
-			case f.service != nil && f.service.runOf(int(e.Attrs.GetInt("victim_pid"))) != nil && e.Time.Before(from):
+			case f.service != nil && (f.service.runOf(int(e.Attrs.GetInt("victim_pid"))) != nil || victimUnit(e) == f.service.name) && e.Time.Before(from):
 				reason = "that was " + subject(f) + " itself, " + ago(from.Sub(e.Time)) + " before; it was started again since"
 			case !global(e):
 				reason += "; its limit is its own"
