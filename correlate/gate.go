@@ -110,25 +110,25 @@ func (v *service) servedBetween(r *run, after time.Time, l *lane, single bool) b
 	return end.Sub(r.ready.Time) > 2*time.Second || len(l.answered.sec) == 0
 }
 
-// overlap measures how much of an outage a downtime covers, and whether it can
-// explain its beginning.
+// overlap measures how much of an outage a downtime covers, 0 if it cannot
+// explain it, and whether it can explain its beginning.
 func (d *downtime) overlap(o *outage) (time.Duration, bool) {
-	from, to := d.from.Add(-stallBefore), d.to
+	to := d.to
 	if to.IsZero() {
 		to = o.end.Add(time.Hour)
 	}
 	to = to.Add(downSlack)
-	if from.After(o.end) || to.Before(o.start) {
+	if d.from.Add(-stallBefore).After(o.end) || to.Before(o.start) {
 		return 0, false
 	}
 	lo, hi := o.start, o.end
-	if from.After(lo) {
-		lo = from
+	if d.from.After(lo) {
+		lo = d.from
 	}
 	if to.Before(hi) {
 		hi = to
 	}
-	return hi.Sub(lo) + 1, !d.from.After(o.start.Add(stallBefore))
+	return max(hi.Sub(lo), 0) + 1, !d.from.After(o.start.Add(stallBefore))
 }
 
 // A finding is what the gates make of one outage.
