@@ -54,6 +54,7 @@ var causes = []cause{
 	causeOOMKill,
 	causeOOMD,
 	causeHeapOOM,
+	causeWrongAddress,
 	causeFailedStart,
 	causeMemoryLimit,
 	causeManagerDown,
@@ -116,7 +117,7 @@ func (x *exam) explain(r *run) {
 		return
 	}
 	for _, c := range causes {
-		if r.exit == nil && c.verdict != causeFailedStart.verdict {
+		if r.exit == nil && c.verdict != causeFailedStart.verdict && c.verdict != causeWrongAddress.verdict {
 			continue // it goes on: only what it says can tell why it does not serve
 		}
 		if w := c.match(x, r); w != nil {

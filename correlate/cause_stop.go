@@ -131,8 +131,9 @@ func (x *exam) order(v *service, at time.Time) *culprit.Event {
 		if !within(c.Time, at, orderBefore, orderAfter) || !acts(c) || !touches(c, v) || v.carriedOut(c, at) {
 			continue
 		}
-		if best == nil || c.Time.After(best.Time) || c.Kind == culprit.KindDeploy && best.Kind != culprit.KindDeploy {
-			best = c
+		deploy, had := c.Kind == culprit.KindDeploy, best != nil && best.Kind == culprit.KindDeploy
+		if best == nil || deploy && !had || deploy == had && c.Time.After(best.Time) {
+			best = c // a deploy is behind the command that it runs
 		}
 	}
 	return best

@@ -28,10 +28,12 @@ type downtime struct {
 }
 
 // downtimes cuts the runs of a service at the moments where it served.
-func (v *service) downtimes(l *lane, single bool) []*downtime {
+func (v *service) downtimes(l *lane, addrs []string) []*downtime {
+	single := len(addrs) <= 1
 	var all []*downtime
 	var d *downtime
 	for i, r := range v.runs {
+		r.elsewhere = v.elsewhere(r, addrs)
 		if r.exit == nil {
 			if d != nil && v.stuck(r, i, l, single) {
 				r.failed = true
@@ -65,7 +67,7 @@ func (v *service) downtimes(l *lane, single bool) []*downtime {
 // answered up to the next run or the end of the logs.
 func (v *service) stuck(r *run, i int, l *lane, single bool) bool {
 	from := r.began()
-	if r.ready != nil && r.ready.Kind == culprit.KindAppStarted || from.IsZero() {
+	if r.ready != nil && r.ready.Kind == culprit.KindAppStarted && r.elsewhere == nil || from.IsZero() {
 		return false
 	}
 	until := int64(math.MaxInt64)
@@ -78,6 +80,17 @@ func (v *service) stuck(r *run, i int, l *lane, single bool) bool {
 	k := sort.Search(len(l.failed), func(k int) bool { return l.failed[k].at > from.Add(stallBefore).UnixNano() })
 	return k < len(l.failed) && l.failed[k].at/1e9 < until || slices.ContainsFunc(r.said, func(e *culprit.Event) bool { return failsAtStart(wordVerdicts[e.Kind]) }) ||
 		len(v.spare) > 0 && len(l.failed) > 0 && l.failed[len(l.failed)-1].at > from.Add(2*time.Second).UnixNano()
+}
+
+// elsewhere returns the line in which a run says where it listens, if that is
+// none of the addresses, of a service that says so of them in another life.
+func (v *service) elsewhere(r *run, addrs []string) *culprit.Event {
+	at := func(a string) bool { return slices.ContainsFunc(addrs, func(addr string) bool { return listens(a, addr) }) }
+	if len(r.listens) == 0 || len(addrs) == 0 || slices.ContainsFunc(r.listens, func(e *culprit.Event) bool { return at(listenAddress(e)) }) ||
+		!slices.ContainsFunc(v.listens, func(l listening) bool { return at(l.address) }) {
+		return nil
+	}
+	return r.listens[0]
 }
 
 func (d *downtime) last() *run { return d.ended[len(d.ended)-1] }
@@ -103,7 +116,7 @@ func (v *service) servedBetween(r *run, after time.Time, l *lane, single bool) b
 	if l.answeredWell(v, single, after.Unix()+1, end.Unix()-1) {
 		return true
 	}
-	if r.ready == nil || r.ready.Kind != culprit.KindAppStarted {
+	if r.ready == nil || r.ready.Kind != culprit.KindAppStarted || r.elsewhere != nil {
 		return false
 	}
 	// It listened; whether it served shows in the traffic, if there was any.
@@ -158,7 +171,7 @@ func (c *analysis) find(o *outage) *finding {
 		cands = c.services.byNearExit(o, len(addrs) > 0)
 	}
 	for _, v := range cands {
-		for _, d := range v.downtimes(o.lane, len(addrs) <= 1) {
+		for _, d := range v.downtimes(o.lane, addrs) {
 			ov, begins := d.overlap(o)
 			if ov <= 0 || !begins {
 				continue

@@ -21,6 +21,8 @@ type run struct {
 	words     *lastWords       // what ended it, or keeps it from serving
 	limit     *culprit.Event   // a listener's restart without a time that ended it, see placeRestarts
 	limitSure bool             // no other stop could be meant
+	listens   []*culprit.Event // where it says that it listens
+	elsewhere *culprit.Event   // of these, the first if none is where nginx looks
 	answered  bool             // requests were answered in it
 	failed    bool             // it never served between two instants at which the service should have
 }
@@ -141,6 +143,9 @@ func (v *service) trace() {
 			}
 			if e.Kind == culprit.KindAppStarted && e.PID > 1 {
 				r.pid = e.PID
+			}
+			if e.Kind == culprit.KindAppStarted && listenAddress(e) != "" {
+				r.listens = append(r.listens, e)
 			}
 		case culprit.KindStopping, culprit.KindWaiting:
 			if r == nil || r.exit != nil {

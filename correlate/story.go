@@ -456,6 +456,8 @@ func endSentence(r *run) string {
 		return "The machine was shut down"
 	case culprit.VerdictPortInUse:
 		return name + " could not listen: the address was taken"
+	case culprit.VerdictWrongAddress:
+		return w.entity + ", which is not where nginx looks"
 	case culprit.VerdictDependencyRefused:
 		return name + " could not reach " + dependencyName(d)
 	}
@@ -561,6 +563,8 @@ func title(f *finding) string {
 		return startup(firstLine(d.Message, 80))
 	case culprit.VerdictPortInUse:
 		return startup("its port is taken")
+	case culprit.VerdictWrongAddress:
+		return name + " listens on " + listenAddress(d) + ", but nginx looks for it at " + laneName(f.outage.lane)
 	case culprit.VerdictUncaughtException:
 		return name + " died of its own error: " + firstLine(d.Message, 80)
 	case culprit.VerdictNativeCrash:

@@ -143,7 +143,7 @@ func listens(listen, addr string) bool {
 	if err != nil {
 		ah, ap = addr, "80"
 	}
-	return lp == ap && (anyHost(lh) || lh == ah || loopback(lh) && loopback(ah))
+	return lp == ap && (anyHost(lh) || lh == ah || lh == "localhost" && loopback(ah) || ah == "localhost" && loopback(lh))
 }
 
 func anyHost(h string) bool { return h == "" || h == "0.0.0.0" || h == "::" || h == "*" }
