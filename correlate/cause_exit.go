@@ -123,6 +123,15 @@ func (c *coverage) kernel(at time.Time) bool { return covers(c.kernelSpans, at) 
 
 func (c *coverage) system(at time.Time) bool { return covers(c.systemSpans, at) }
 
+// fate reports whether a record would tell that a service ended around an
+// instant: the entries of pid 1 were read, or its own manager's.
+func (c *coverage) fate(v *service, at time.Time) bool {
+	if v != nil && v.manager != "systemd" {
+		return slices.ContainsFunc(v.events, managers)
+	}
+	return c.system(at)
+}
+
 func covers(spans []span, at time.Time) bool {
 	for _, s := range spans {
 		if !at.Before(s.from.Add(-around)) && !at.After(s.to.Add(around)) {
@@ -142,6 +151,9 @@ func (c *coverage) words(r *run) bool {
 	}
 	if len(r.said) > 0 || len(r.service.untimed) > 0 {
 		return true
+	}
+	if r.service.manager == "systemd" && slices.ContainsFunc(r.service.events, func(e *culprit.Event) bool { return nodeKind(e.Kind) }) {
+		return true // both of its outputs go to the journal
 	}
 	for _, o := range r.service.runs {
 		if len(o.said) > 0 {

@@ -153,6 +153,7 @@ type analysis struct {
 	services *services
 	exam     *exam
 	coverage *coverage
+	cover    map[string]*sourceCover
 	now      time.Time
 }
 
@@ -160,7 +161,7 @@ type analysis struct {
 // still runs, or the time of the last record of logs that someone sent.
 func (c *Correlator) Report(now time.Time) *culprit.Report {
 	events := merge(c.copies())
-	a := &analysis{topo: c.topo, traffic: c.traffic, services: newServices(c.topo), coverage: &coverage{gaps: c.gaps}, now: now}
+	a := &analysis{topo: c.topo, traffic: c.traffic, services: newServices(c.topo), coverage: &coverage{gaps: c.gaps}, cover: c.cover, now: now}
 	a.services.load(events)
 	for _, s := range a.services.list {
 		s.trace()

@@ -85,7 +85,9 @@ func (v *service) stuck(r *run, i int, l *lane, single bool) bool {
 // elsewhere returns the line in which a run says where it listens, if that is
 // none of the addresses, of a service that says so of them in another life.
 func (v *service) elsewhere(r *run, addrs []string) *culprit.Event {
-	at := func(a string) bool { return slices.ContainsFunc(addrs, func(addr string) bool { return listens(a, addr) }) }
+	at := func(a string) bool {
+		return slices.ContainsFunc(addrs, func(addr string) bool { return listens(a, addr) })
+	}
 	if len(r.listens) == 0 || len(addrs) == 0 || slices.ContainsFunc(r.listens, func(e *culprit.Event) bool { return at(listenAddress(e)) }) ||
 		!slices.ContainsFunc(v.listens, func(l listening) bool { return at(l.address) }) {
 		return nil
@@ -173,16 +175,19 @@ func (c *analysis) find(o *outage) *finding {
 	for _, v := range cands {
 		for _, d := range v.downtimes(o.lane, addrs) {
 			ov, begins := d.overlap(o)
-			if ov <= 0 || !begins {
+			if ov <= 0 || !begins && !c.thrashed(d, o) {
 				continue
 			}
 			f.downs = append(f.downs, d)
 		}
 	}
 	c.order(f)
-	if len(f.downs) > 0 && !c.contradicted(f) {
+	switch {
+	case len(f.downs) > 0 && c.hung(f):
+		c.fromHang(f)
+	case len(f.downs) > 0 && !c.contradicted(f):
 		c.fromExit(f, byConfig)
-	} else {
+	default:
 		f.downs = nil
 		if len(cands) == 0 {
 			cands = c.services.configured(addrs)
@@ -224,6 +229,63 @@ func (c *analysis) contradicted(f *finding) bool {
 	b := f.outage.counts.ByPhase
 	alive := b.BadResponse + b.TLS + b.DNS
 	return alive > 0 && alive*2 > f.outage.counts.Failed
+}
+
+// How long a process may stand still at its memory limit before it is ended, and
+// how much earlier than an order time-outs stand that the order does not explain.
+const (
+	thrashing  = time.Minute
+	hungBefore = 2 * time.Second
+)
+
+// thrashed reports whether a downtime that begins late in an outage explains it
+// all the same: a process that is ended for its memory stands still before.
+func (c *analysis) thrashed(d *downtime, o *outage) bool {
+	if d.from.After(o.start.Add(thrashing)) || !o.stalled(d.from) {
+		return false
+	}
+	c.exam.explain(d.ended[0])
+	if w := d.ended[0].words; w != nil && w.open() == "" {
+		switch base(w.verdict) {
+		case culprit.VerdictOOMKill, culprit.VerdictHeapOOM, culprit.VerdictMemoryLimit:
+			return true
+		}
+	}
+	return false
+}
+
+// stalled reports whether requests failed before an instant, as far as the logs
+// of nginx tell how only because nobody answered them.
+func (o *outage) stalled(at time.Time) bool {
+	n := 0
+	for i := range o.failures {
+		f := &o.failures[i]
+		if f.at >= at.Add(-hungBefore).UnixNano() {
+			break
+		}
+		if f.phase != phaseReadTimeout && f.phase != phaseConnectTimeout {
+			return false
+		}
+		n += int(f.n)
+	}
+	return n >= floor
+}
+
+// hung reports whether the service did not answer long before it was stopped:
+// whoever restarts what hangs is not the cause of it.
+func (c *analysis) hung(f *finding) bool {
+	d := f.downs[0]
+	if !f.outage.stalled(d.from) {
+		return false
+	}
+	c.exam.explain(d.ended[0])
+	if w := d.ended[0].words; w != nil {
+		switch base(w.verdict) {
+		case culprit.VerdictPlannedRestart, culprit.VerdictRestartUnexplained, culprit.VerdictKilled:
+			return true
+		}
+	}
+	return false
 }
 
 // addresses returns every address behind a lane.

@@ -43,6 +43,8 @@ type failure struct {
 	up     id
 	status int16 // 0 if only the error log tells
 	phase  phase
+	own    bool // the upstream itself answered so
+	post   bool // nginx may not send it again
 }
 
 // An outage is a stretch of failures of one lane.
@@ -259,7 +261,7 @@ func (t *traffic) lanes() []*lane {
 			host = hostOfReq[i]
 		}
 		l := get(up, host)
-		l.failed = append(l.failed, failure{at: q.at, n: 1, status: q.status, phase: phaseOfReq[i], client: q.client, host: host, up: up})
+		l.failed = append(l.failed, failure{at: q.at, n: 1, status: q.status, phase: phaseOfReq[i], client: q.client, host: host, up: up, own: q.own, post: q.post})
 	}
 	covered := t.coveredHosts(matchedHost)
 	for _, ei := range unmatched {
@@ -272,7 +274,7 @@ func (t *traffic) lanes() []*lane {
 		if len(l.failed) == cap(l.failed) {
 			l.failed = slices.Grow(l.failed, max(len(l.failed), 64))
 		}
-		l.failed = append(l.failed, failure{at: e.at, n: 1, phase: e.phase, client: e.client, host: e.host, up: e.up})
+		l.failed = append(l.failed, failure{at: e.at, n: 1, phase: e.phase, client: e.client, host: e.host, up: e.up, post: e.post})
 	}
 	for _, ei := range order {
 		if !served[ei] {

@@ -2,7 +2,10 @@ package correlate
 
 import (
 	"cmp"
+	"path"
+	"slices"
 	"strings"
+	"time"
 
 	"culprit"
 )
@@ -35,8 +38,12 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		f.words = &lastWords{verdict: v, joined: "address", entity: strings.Join(o.lane.upstreams, ", "), terms: []culprit.Term{term(feature, 4, why)}, evidence: []*culprit.Event{e}}
 	}
 	total := o.counts.Failed
+	if rest := total - b.NoLive; rest > 0 {
+		total = rest // that every server was marked as failed follows from how they failed
+	}
 	main := func(n int) bool { return n > 0 && n*2 >= total }
 	remote := c.remote(o.lane)
+	alive := o.lane.answered.between(o.start.Unix()+1, o.end.Unix())
 	switch {
 	case main(b.Socket):
 		e := lead(phaseSocket)
@@ -55,12 +62,22 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		say(culprit.VerdictTLSUpstream, phaseTLS, "nginx_sentence", "TLS to the upstream failed")
 	case main(b.BadResponse):
 		say(culprit.VerdictBadResponse, phaseBadResponse, "nginx_sentence", "the upstream answered with what nginx cannot use")
-	case main(o.counts.Status["503"]) && main(b.None):
-		say(culprit.VerdictAppAnswered, phaseNone, "upstream_status", "the upstream itself answered 503: nginx notes that status only from there")
+	case main(o.own()):
+		say(culprit.VerdictAppAnswered, phaseNone, "upstream_status", "the upstream itself answered so: the access log notes its status and its header")
+	case main(b.None) && main(o.counts.Status["502"]+o.counts.Status["504"]) && c.errorLogSilent(o):
+		say(culprit.VerdictAppAnswered, phaseNone, "no_error_line", "nginx logs each failure of its own, and its error log holds none: the upstream answered so")
 	case main(b.DNS):
 		say(culprit.VerdictDNS, phaseDNS, "nginx_sentence", "the upstream's name did not resolve")
 	case remote != "" && main(b.Refused+b.ConnectTimeout+b.ReadTimeout+b.Reset+b.ClosedEarly):
 		say(culprit.VerdictRemoteUpstream, mainPhase(b), "remote_address", remote+" is no address of this machine: its own logs tell why")
+	case main(b.ReadTimeout+b.ConnectTimeout) && b.ReadTimeout > 0 && b.Refused == 0 && (b.Reset+b.ClosedEarly)*10 <= total && remote == "" &&
+		c.coverage.fate(f.service, o.start) && !c.complained(cands, o):
+		v := culprit.VerdictHangTimeout
+		why := "it took the connections, so it listened, and answered nobody in time"
+		if alive > o.counts.Failed {
+			v, why = v+"_route", "it took the connections and answered "+plural(alive, "other request")+" meanwhile"
+		}
+		say(v, phaseReadTimeout, "nginx_sentence", why)
 	}
 	if f.verdict != "" {
 		return
@@ -121,6 +138,75 @@ func (s *services) complains(cands []*service) (*service, *culprit.Event) {
 		}
 	}
 	return found, last
+}
+
+// fromHang settles an outage whose service answered nobody until it was stopped.
+func (c *analysis) fromHang(f *finding) {
+	d := f.downs[0]
+	f.service, f.downs = d.service, nil
+	f.verdict = culprit.VerdictHangTimeout
+	f.words = &lastWords{verdict: f.verdict, joined: "address", entity: d.ended[0].entity(), evidence: []*culprit.Event{},
+		terms: []culprit.Term{term("nginx_sentence", 4, "it took the connections, so it listened, and answered nobody in time"), term("stopped_later", 2, "it was stopped only after that")}}
+	for _, e := range f.outage.samples {
+		if p := sampledPhase(e); p == phaseReadTimeout || p == phaseConnectTimeout {
+			f.words.evidence = append(f.words.evidence, e)
+		}
+	}
+	f.words.evidence = append(f.words.evidence, d.ended[0].words.evidence...)
+}
+
+// complained reports whether one of the services logged trouble with what it
+// needs while nobody was answered: then that may be behind it.
+func (c *analysis) complained(cands []*service, o *outage) bool {
+	return slices.ContainsFunc(cands, func(v *service) bool {
+		return slices.ContainsFunc(v.events, func(e *culprit.Event) bool {
+			return dependency(wordVerdicts[e.Kind]) && within(e.Time, o.start, time.Minute, o.end.Sub(o.start)+5*time.Second)
+		})
+	})
+}
+
+// own counts the failed requests that the upstream answered itself.
+func (o *outage) own() (n int) {
+	for i := range o.failures {
+		if o.failures[i].own {
+			n += int(o.failures[i].n)
+		}
+	}
+	return n
+}
+
+// errorLogSilent reports whether nginx would have logged the failures of an
+// outage: the error logs of every server that passes on to it are configured to
+// hold errors, and what was read of them reaches over it.
+func (c *analysis) errorLogSilent(o *outage) bool {
+	addrs := c.addresses(o.lane)
+	found := false
+	for i := range c.topo.Servers {
+		s := &c.topo.Servers[i]
+		if !slices.ContainsFunc(s.Locations, func(l culprit.Location) bool {
+			return slices.ContainsFunc(c.topo.serversOf(l.Pass), func(a string) bool { return slices.Contains(addrs, a) })
+		}) {
+			continue
+		}
+		if len(s.ErrorLogs) == 0 || !slices.ContainsFunc(s.ErrorLogs, func(l culprit.Log) bool {
+			return l.Format != "crit" && l.Format != "alert" && l.Format != "emerg" && c.reaches(path.Base(l.Path), o)
+		}) {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+// reaches reports whether the log of a name was read from before an outage to
+// behind it.
+func (c *analysis) reaches(name string, o *outage) bool {
+	for _, s := range c.cover {
+		if logName(s.source) == name && s.first.Before(o.start) && s.last.After(o.end) {
+			return true
+		}
+	}
+	return false
 }
 
 func sampledPhase(e *culprit.Event) phase {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -359,7 +360,11 @@ func (t *teller) chain() {
 		if n > 1 {
 			text += ", " + itoa(n) + " times"
 		}
-		step(f.run.mark(), string(f.words.verdict), f.words.entity, text, "failure", f.words.evidence...)
+		at := f.run.mark()
+		if e := f.words.decisive(); e != nil && !e.Time.IsZero() && e.Time.Before(at) {
+			at = e.Time
+		}
+		step(at, string(f.words.verdict), f.words.entity, text, "failure", f.words.evidence...)
 	}
 	if d != nil {
 		if g := d.last().gaveUp; g != nil {
@@ -588,6 +593,13 @@ func title(f *finding) string {
 		return name + " was stopped on order: no record says whose"
 	case culprit.VerdictHostReboot:
 		return name + " was down: the machine was restarted"
+	case culprit.VerdictHangTimeout:
+		if f.verdict != culprit.VerdictHangTimeout {
+			return name + " is alive, but left some requests without an answer in time"
+		}
+		return name + " is alive, but did not answer in time"
+	case culprit.VerdictAppAnswered:
+		return name + " itself answered with " + answered(f.outage)
 	case culprit.VerdictSocketPermission:
 		return "nginx may not connect to " + name + ": its socket does not permit it"
 	case culprit.VerdictSocketMissing:
@@ -602,6 +614,11 @@ func title(f *finding) string {
 		return name + " is on another machine and did not answer: look there"
 	}
 	return name + ": " + string(f.verdict)
+}
+
+// answered lists the statuses of the failed requests.
+func answered(o *outage) string {
+	return strings.Join(slices.Sorted(maps.Keys(o.counts.Status)), ", ")
 }
 
 // firstLine cuts a message to one line of at most n runes.
