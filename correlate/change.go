@@ -100,7 +100,7 @@ var verdicts = []culprit.Verdict{
 	culprit.VerdictOOMKill, culprit.VerdictMemoryLimit, culprit.VerdictHeapOOM, culprit.VerdictModuleNotFound, culprit.VerdictStartupError,
 	culprit.VerdictPortInUse, culprit.VerdictWrongAddress, culprit.VerdictUncaughtException, culprit.VerdictNativeCrash, culprit.VerdictExited,
 	culprit.VerdictKilled, culprit.VerdictDependencyRefused, culprit.VerdictDependencyTimeout, culprit.VerdictDependencyExhausted,
-	culprit.VerdictPlannedRestart, culprit.VerdictRestartUnexplained, culprit.VerdictHostReboot, culprit.VerdictHangTimeout,
+	culprit.VerdictPlannedRestart, culprit.VerdictRestartUnexplained, culprit.VerdictHostReboot, culprit.VerdictHangTimeout, culprit.VerdictBadResponse,
 }
 
 // base returns the verdict of the closed list that v is or refines.

@@ -24,6 +24,7 @@ type Correlator struct {
 	dropped  int
 	cover    map[string]*sourceCover
 	reading  *sourceCover // of the last record
+	silent   []string
 	gaps     []culprit.Gap
 	readings readings
 	newest   time.Time
@@ -140,6 +141,10 @@ func (c *Correlator) HasKernel(source string) {
 	}
 }
 
+// Silent says that a source was read to its end and holds no record: a log of
+// errors that is empty proves that there were none.
+func (c *Correlator) Silent(source string) { c.silent = append(c.silent, source) }
+
 // AddGap takes a stretch for which evidence is missing.
 func (c *Correlator) AddGap(g culprit.Gap) { c.gaps = append(c.gaps, g) }
 
@@ -154,6 +159,7 @@ type analysis struct {
 	exam     *exam
 	coverage *coverage
 	cover    map[string]*sourceCover
+	silent   []string // sources that were read and hold nothing
 	now      time.Time
 }
 
@@ -161,7 +167,7 @@ type analysis struct {
 // still runs, or the time of the last record of logs that someone sent.
 func (c *Correlator) Report(now time.Time) *culprit.Report {
 	events := merge(c.copies())
-	a := &analysis{topo: c.topo, traffic: c.traffic, services: newServices(c.topo), coverage: &coverage{gaps: c.gaps}, cover: c.cover, now: now}
+	a := &analysis{topo: c.topo, traffic: c.traffic, services: newServices(c.topo), coverage: &coverage{gaps: c.gaps}, cover: c.cover, silent: c.silent, now: now}
 	a.services.load(events)
 	for _, s := range a.services.list {
 		s.trace()
@@ -204,6 +210,8 @@ func (c *Correlator) Report(now time.Time) *culprit.Report {
 		}
 		rep.Incidents = append(rep.Incidents, a.incident(a.find(o)))
 	}
+	rep.Incidents = append(rep.Incidents, a.nginxDown(outages)...)
+	slices.SortStableFunc(rep.Incidents, func(x, y *culprit.Incident) int { return x.Start.Compare(y.Start) })
 	rep.Notices = append(rep.Notices, c.traffic.mutedNotices()...)
 	for _, l := range retried {
 		rep.Notices = append(rep.Notices, retriedNotice(l))

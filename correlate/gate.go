@@ -189,8 +189,11 @@ func (c *analysis) find(o *outage) *finding {
 		c.fromExit(f, byConfig)
 	default:
 		f.downs = nil
-		if len(cands) == 0 {
+		if !byConfig {
 			cands = c.services.configured(addrs)
+		}
+		if len(cands) == 0 && len(addrs) == 0 {
+			cands = c.services.onlyApp()
 		}
 		c.withoutExit(f, cands)
 	}

@@ -79,6 +79,14 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		}
 		say(v, phaseReadTimeout, "nginx_sentence", why)
 	}
+	if f.verdict == "" && main(b.Reset+b.ClosedEarly) && remote == "" && c.coverage.fate(f.service, o.start) && !c.complained(cands, o) {
+		switch posts := o.posts(); {
+		case posts*10 >= total*9 && alive > o.counts.Failed && o.lane.nRetried > 0:
+			say(culprit.VerdictKeepaliveRace, mainPhase(b), "only_unsafe_methods", "only requests failed that nginx may not send again; "+plural(alive, "other")+" were answered meanwhile, the same failure among them")
+		case f.service != nil && f.service.lives(o):
+			say(culprit.VerdictBadResponse+"_closed_early", mainPhase(b), "alive", "the same process ran before, meanwhile and after, and closed connections without an answer")
+		}
+	}
 	if f.verdict != "" {
 		return
 	}
@@ -175,6 +183,30 @@ func (o *outage) own() (n int) {
 	return n
 }
 
+// posts counts the failed requests of methods that nginx does not send again.
+func (o *outage) posts() (n int) {
+	for i := range o.failures {
+		if o.failures[i].post {
+			n += int(o.failures[i].n)
+		}
+	}
+	return n
+}
+
+// lives reports whether one run of a service spans an outage and nothing that it
+// said meanwhile tells of a death inside it, such as that of a worker.
+func (v *service) lives(o *outage) bool {
+	from, to := o.start.Add(-around), o.end.Add(around)
+	if !slices.ContainsFunc(v.runs, func(r *run) bool {
+		return !r.began().IsZero() && r.began().Before(o.start) && (r.exit == nil || r.end().After(to))
+	}) {
+		return false
+	}
+	return !slices.ContainsFunc(v.events, func(e *culprit.Event) bool {
+		return between(e.Time, from, to) && (lastWord(e.Kind) || e.Kind == culprit.KindAppStarted || e.Kind == culprit.KindHeapOOM || e.Kind == culprit.KindUnitOOMKill)
+	})
+}
+
 // errorLogSilent reports whether nginx would have logged the failures of an
 // outage: the error logs of every server that passes on to it are configured to
 // hold errors, and what was read of them reaches over it.
@@ -199,14 +231,16 @@ func (c *analysis) errorLogSilent(o *outage) bool {
 }
 
 // reaches reports whether the log of a name was read from before an outage to
-// behind it.
+// behind it, or was read and is empty.
 func (c *analysis) reaches(name string, o *outage) bool {
 	for _, s := range c.cover {
 		if logName(s.source) == name && s.first.Before(o.start) && s.last.After(o.end) {
 			return true
 		}
 	}
-	return false
+	// The access log begins before it, and the two are rotated together.
+	return o.lane.answered.between(o.start.Unix()-quietAlone, o.start.Unix()-1) > 0 &&
+		slices.ContainsFunc(c.silent, func(source string) bool { return logName(source) == name })
 }
 
 func sampledPhase(e *culprit.Event) phase {

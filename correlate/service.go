@@ -394,6 +394,21 @@ func (s *services) configured(addresses []string) []*service {
 	return out
 }
 
+// onlyApp returns the only application that the logs tell of: like configured it
+// names what failed, and proves nothing.
+func (s *services) onlyApp() []*service {
+	var out []*service
+	for _, v := range s.list {
+		if !managerUnit(v.name) && !webServer(v.name) && !backstage(v.name) && len(v.events)+len(v.untimed) > 0 && v.isApp() {
+			out = append(out, v)
+		}
+	}
+	if len(out) != 1 {
+		return nil
+	}
+	return out
+}
+
 func (v *service) serves(addr string) bool {
 	for _, l := range v.listens {
 		if listens(l.address, addr) {

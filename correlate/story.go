@@ -348,6 +348,9 @@ func (t *teller) chain() {
 		}
 		step(at, string(w.verdict), w.entity, endSentence(f.trigger), role, w.evidence...)
 	}
+	if f.run == nil && f.words != nil && f.verdict != culprit.VerdictInconclusive {
+		step(f.outage.start, string(f.verdict), f.words.entity, title(f), "failure", f.words.evidence...)
+	}
 	d := t.down()
 	if f.run != nil && f.run != f.trigger && f.words != nil {
 		n := 0
@@ -606,7 +609,14 @@ func title(f *finding) string {
 		return "nginx cannot find the socket of " + name
 	case culprit.VerdictTLSUpstream:
 		return "nginx cannot agree on TLS with " + name
+	case culprit.VerdictNginxDown:
+		return "nginx was down: nobody could reach anything behind it"
+	case culprit.VerdictKeepaliveRace:
+		return name + " closes connections that nginx uses again: what may not be sent twice fails"
 	case culprit.VerdictBadResponse:
+		if f.verdict != culprit.VerdictBadResponse {
+			return name + " is alive, but closed connections without an answer"
+		}
 		return name + " answers with what nginx cannot use"
 	case culprit.VerdictDNS:
 		return "The name of " + name + " did not resolve"
