@@ -332,7 +332,7 @@ func (s *services) byNearExit(o *outage, known bool) []*service {
 		if managerUnit(v.name) && !login(v.name) && v.ended(o.start) && !s.seenUnder(v.name) {
 			return nil // what ran under it may be meant, and its log was not read
 		}
-		if managerUnit(v.name) || v.otherProgram() || backstage(v.name) || known && len(v.listens) > 0 {
+		if managerUnit(v.name) || v.otherProgram() || backstage(v.name) || v.once || known && len(v.listens) > 0 {
 			continue // it is known where that one listens
 		}
 		for _, r := range v.runs {

@@ -47,6 +47,9 @@ func (c *analysis) nginxDown(outages []*outage) (list []*culprit.Incident) {
 	return list
 }
 
+// gone tells an outage that shows only as silence.
+func (f *finding) gone() bool { return len(f.outage.failures) == 0 }
+
 // nginxFinding tells why nginx was down: what it said about its configuration,
 // else what ended it.
 func (c *analysis) nginxFinding(o *outage, r *run) *finding {

@@ -264,9 +264,10 @@ func (t *traffic) lanes() []*lane {
 		l.failed = append(l.failed, failure{at: q.at, n: 1, status: q.status, phase: phaseOfReq[i], client: q.client, host: host, up: up, own: q.own, post: q.post})
 	}
 	covered := t.coveredHosts(matchedHost)
+	retried := t.retries(unmatched)
 	for _, ei := range unmatched {
 		e := &t.errors[ei]
-		if covered(e) {
+		if covered(e) || retried(e) {
 			served[ei] = true
 			continue
 		}
@@ -488,6 +489,46 @@ func (t *traffic) coveredHosts(matched map[id]bool) func(e *errorLine) bool {
 			return sec >= sp[0]-quiet && sec <= sp[1]-matchEarly
 		}
 		return matched[e.host] && t.to != 0 && sec >= t.from && sec <= t.to-matchEarly
+	}
+}
+
+// sameRequest bounds the lines before and behind one that may be of its request.
+const sameRequest = 32
+
+// retries returns whether nginx went on to another server after an error line
+// whose request no access log holds: it may have sent it there, and neither an
+// error of every server nor the word that none is left follows for it.
+func (t *traffic) retries(unmatched []int) func(e *errorLine) bool {
+	byKey := map[uint64][]*errorLine{}
+	for _, i := range unmatched {
+		byKey[t.errors[i].key] = append(byKey[t.errors[i].key], &t.errors[i])
+	}
+	tries := map[id]int{}
+	return func(e *errorLine) bool {
+		if e.phase == phaseNoLive || e.post && e.phase != phaseRefused && e.phase != phaseConnectTimeout {
+			return false
+		}
+		n, ok := tries[e.up]
+		if !ok {
+			n = t.topo.tries(t.names.name(e.up))
+			tries[e.up] = n
+		}
+		if n < 2 {
+			return false
+		}
+		failed := map[id]bool{}
+		same := byKey[e.key] // in order of time
+		k := sort.Search(len(same), func(k int) bool { return same[k].at >= e.at })
+		for _, o := range same[max(0, k-sameRequest):min(len(same), k+sameRequest)] {
+			if d := o.at - e.at; d < -matchLate*1e9 || d > matchLate*1e9 {
+				continue
+			}
+			if o.phase == phaseNoLive {
+				return o.at < e.at
+			}
+			failed[o.up] = true
+		}
+		return len(failed) < n
 	}
 }
 

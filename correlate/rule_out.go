@@ -83,7 +83,7 @@ func (c *analysis) ruledOut(f *finding) []culprit.RuledOut {
 			}
 		}
 	}
-	if n, hosts := c.traffic.othersAnswered(o); n > 0 {
+	if n, hosts := c.traffic.othersAnswered(o); n > 0 && !f.gone() {
 		add("nginx", "nginx, network", fmt.Sprintf("%s to %s were answered meanwhile", plural(n, "request"), hosts))
 	}
 	for _, e := range c.exam.oomKills {

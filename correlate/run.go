@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"culprit"
@@ -121,6 +122,10 @@ func (v *service) trace() {
 		}
 		switch e.Kind {
 		case culprit.KindStarted, culprit.KindSpawned, culprit.KindContainerStarted:
+			if strings.HasPrefix(e.Message, "Finished ") { // what runs once has ended
+				v.once = true
+				continue
+			}
 			if r != nil && r.exit == nil && r.start == nil && r.order == nil && len(r.said) == 0 {
 				r.start = e
 			} else if r == nil || r.exit != nil || r.start != nil || r.order != nil {
@@ -148,7 +153,10 @@ func (v *service) trace() {
 				r.listens = append(r.listens, e)
 			}
 		case culprit.KindStopping, culprit.KindWaiting:
-			if r == nil || r.exit != nil {
+			if r == nil {
+				r = begin(nil) // it began before the logs do
+			}
+			if r.exit != nil {
 				continue
 			}
 			if r.order == nil {

@@ -24,6 +24,7 @@ type service struct {
 	unplaced []*culprit.Event   // restarts in listeners' logs that no stop was found for
 	spare    []*culprit.Event   // of untimed, last words that no exit was found for
 	listens  []listening
+	once     bool // a unit that does its work and ends
 	runs     []*run
 	pids     map[int]bool
 	guessed  map[int]bool // of pids, those that are joined by time only

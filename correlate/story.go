@@ -66,6 +66,9 @@ func (c *analysis) ongoing(f *finding) bool {
 	if c.now.IsZero() || c.now.Sub(f.outage.end) > quiet*time.Second {
 		return false
 	}
+	if f.gone() {
+		return !f.outage.end.Before(c.now)
+	}
 	for _, d := range f.downs[:min(len(f.downs), 1)] {
 		if d.back != nil && d.back.ready != nil && d.back.ready.Kind == culprit.KindAppStarted && d.back.exit == nil && !d.to.Before(f.outage.end) {
 			return false // it listens again
@@ -281,6 +284,9 @@ func (t *teller) down() *downtime {
 func (t *teller) links() {
 	f, inc := t.f, t.inc
 	if f.run == nil {
+		if f.words != nil {
+			inc.Initiator = f.words.initiator
+		}
 		if f.words != nil && f.verdict != culprit.VerdictInconclusive {
 			inc.Trigger = culprit.Link{Kind: string(f.verdict), Entity: f.words.entity, Time: timeOf(f.outage.start)}
 			inc.Root = inc.Trigger
@@ -506,6 +512,9 @@ func global(e *culprit.Event) bool {
 
 func impactSentence(f *finding) string {
 	c := f.outage.counts
+	if f.gone() {
+		return "No request was logged for " + ago(f.outage.end.Sub(f.outage.start))
+	}
 	up := ""
 	if l := laneName(f.outage.lane); l != "" {
 		up = " to " + l
