@@ -171,6 +171,23 @@ var aliveScenarios = []scenario{
 		l.answers(504)
 		l.open(88)
 	}},
+	{name: "503 for everybody behind an upstream that only configuration names", verdict: "inconclusive", knownTo: "got 503", topo: site("error"), write: func(l *log) {
+		for i := range 90 {
+			status := 200
+			if i >= 30 && i < 45 {
+				status = 503
+			}
+			l.request(float64(i), i, status, "")
+		}
+	}},
+	{name: "503 for one client while the others are answered", verdict: "", topo: site("error"), write: func(l *log) {
+		for i := range 90 {
+			l.request(float64(i), i, 200, "")
+			if i >= 30 && i < 45 {
+				l.request(float64(i), 7, 503, "")
+			}
+		}
+	}},
 	{name: "listens on another port after a restart", verdict: "wrong_address", trigger: "planned_restart", service: "shop", keeps: "still_broken", tier: culprit.TierProven, write: func(l *log) {
 		l.boot()
 		l.serve(-50, 100)

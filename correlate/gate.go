@@ -439,7 +439,7 @@ func (c *analysis) fromExit(f *finding, byConfig bool) {
 		f.keeps = "gave_up"
 	case len(d.ended) > 1 && f.run != first && fails(f.words):
 		f.keeps = "still_broken"
-	case last.order != nil && last.restart == nil && (d.back == nil || d.back.start != nil && d.back.start.Time.Sub(last.mark()) > 5*time.Second):
+	case base(f.words.verdict) != culprit.VerdictHostReboot && last.order != nil && last.restart == nil && (d.back == nil || d.back.start != nil && d.back.start.Time.Sub(last.mark()) > 5*time.Second):
 		f.keeps = "not_started"
 	}
 	f.verdict = f.words.verdict

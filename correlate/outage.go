@@ -228,7 +228,7 @@ func (t *traffic) lanes() []*lane {
 		}
 		return best
 	}
-	slow := t.abandoned()
+	slow, felt := t.abandoned(), t.unavailable()
 	for i := range t.requests {
 		q := &t.requests[i]
 		if !q.failed {
@@ -245,7 +245,7 @@ func (t *traffic) lanes() []*lane {
 			if q.ours && q.up == 0 || q.status == 499 && !slow[i] {
 				continue
 			}
-			if q.status == 503 && !q.own {
+			if q.status == 503 && !q.own && !felt[i] {
 				t.mute(q)
 				continue // nginx says 503 for its own limits; an upstream's 503 states upstream_status
 			}
@@ -411,6 +411,45 @@ func (t *traffic) mute(q *request) {
 		t.muted[q.host] = &series{}
 	}
 	t.muted[q.host].add(q.at/1e9, 1)
+}
+
+// An answer of 503 that may be nginx's own is a failure where everybody got it:
+// a limit meets few clients and answers the others.
+const unavailableClients = 5
+
+// unavailable tells which of the requests that got 503, of an upstream that only
+// configuration names, failed users: a stretch in which most got it.
+func (t *traffic) unavailable() map[int]bool {
+	felt := map[int]bool{}
+	byUp := map[id][]int{}
+	for i := range t.requests {
+		q := &t.requests[i]
+		if _, lim := t.limited[q.key]; q.status == 503 && !q.own && q.up != 0 && !lim {
+			byUp[q.up] = append(byUp[q.up], i)
+		}
+	}
+	for up, is := range byUp {
+		slices.SortFunc(is, func(a, b int) int { return cmp.Compare(t.requests[a].at, t.requests[b].at) })
+		var answered series
+		for f, s := range t.answered {
+			if f.up == up {
+				answered.join(s)
+			}
+		}
+		answered.sorted()
+		for a, b := 0, 0; a < len(is); a = b {
+			clients := map[uint32]bool{}
+			for b = a; b < len(is) && (b == a || t.requests[is[b]].at-t.requests[is[b-1]].at < quiet*1e9); b++ {
+				clients[t.requests[is[b]].client] = true
+			}
+			if len(clients) >= unavailableClients && answered.between(t.requests[is[a]].at/1e9, t.requests[is[b-1]].at/1e9) < b-a {
+				for _, i := range is[a:b] {
+					felt[i] = true
+				}
+			}
+		}
+	}
+	return felt
 }
 
 // unanswered marks the stretches in which every request of a host was given up.

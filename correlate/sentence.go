@@ -112,6 +112,9 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		f.knownTo = name + " dropped connections that were open; no record shows that it ended"
 	case main(b.NoLive):
 		f.knownTo = "every server of " + up + " was marked as failed"
+	case main(o.counts.Status["503"]) && main(b.None):
+		f.knownTo = "most requests to " + up + " got 503, and no log says whether nginx or the upstream answered so"
+		f.remedy = "add $upstream_status to the log_format"
 	case b.None == total && total > 0:
 		f.knownTo = "requests to " + up + " failed and nginx's error log does not say how"
 		f.remedy = "set error_log to level error for this server"

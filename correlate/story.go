@@ -425,6 +425,9 @@ func rootSentence(f *finding) string {
 	case culprit.KindPackageChange:
 		return "Packages were changed: " + firstLine(e.Message, 100)
 	case culprit.KindCommand:
+		if who := e.Attrs.Get("user"); who != "" {
+			return who + " ran " + strings.TrimSpace(e.Attrs.Get("command"))
+		}
 		return initiatorOf(e) + " ran a command"
 	}
 	return firstLine(e.Message, 120)
@@ -458,10 +461,11 @@ func endSentence(r *run) string {
 	case culprit.VerdictHeapOOM:
 		return name + " reached V8's heap limit and aborted"
 	case culprit.VerdictModuleNotFound:
-		s := name + " could not start: " + moduleSentence(d)
-		return s
+		return name + " could not start: " + moduleSentence(d)
+	case culprit.VerdictStartupError:
+		return name + " could not start: " + firstLine(d.Message, 120)
 	case culprit.VerdictPlannedRestart:
-		return name + " was stopped on order of " + w.initiator
+		return name + " was stopped on order of " + w.orderedBy()
 	case culprit.VerdictRestartUnexplained:
 		return name + " was stopped on order; no record says whose"
 	case culprit.VerdictKilled, culprit.VerdictExited, culprit.VerdictNativeCrash:
@@ -476,6 +480,14 @@ func endSentence(r *run) string {
 		return name + " could not reach " + dependencyName(d)
 	}
 	return name + " died: " + firstLine(d.Message, 120)
+}
+
+// orderedBy names who ordered a stop in a sentence.
+func (w *lastWords) orderedBy() string {
+	if w.change != nil && w.change.Kind == culprit.KindDeploy && w.change.Attrs.Get("user") == "" {
+		return "a deploy"
+	}
+	return w.initiator
 }
 
 func moduleSentence(d *culprit.Event) string {
@@ -600,7 +612,7 @@ func title(f *finding) string {
 	case culprit.VerdictDependencyExhausted:
 		return name + " cannot work: no connection left in its pool"
 	case culprit.VerdictPlannedRestart:
-		return name + " was restarted on order of " + w.initiator
+		return name + " was restarted on order of " + w.orderedBy()
 	case culprit.VerdictRestartUnexplained:
 		return name + " was stopped on order: no record says whose"
 	case culprit.VerdictHostReboot:

@@ -398,8 +398,10 @@ func (t *traffic) addAccess(r *culprit.Record) {
 		t.pair(f.list, q.up)
 	}
 	if f.status == 502 || f.status == 503 || f.status == 504 || f.status == 499 {
-		// nginx notes 502 and 504 for its own failures to reach an upstream, but never 503, and no header that it did not get.
-		q.own = f.status != 499 && strings.HasSuffix(f.upstreamStatus, statusText(int16(f.status))) && (f.status == 503 || millis(f.header) >= 0)
+		// nginx notes 502 and 504 for its own failures to reach an upstream, but never 503, and no header that it did not get;
+		// it limits before it asks an upstream.
+		q.own = f.status != 499 && strings.HasSuffix(f.upstreamStatus, statusText(int16(f.status))) && (f.status == 503 || millis(f.header) >= 0) ||
+			f.status == 503 && f.upstreamStatus == "" && f.upstream != "" && f.upstream != "-"
 		q.post = unsafe(f.method)
 		q.failed = true
 		q.key = requestKey(f.client, f.method, f.path)
