@@ -1,7 +1,9 @@
 package correlate
 
 import (
+	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"culprit"
@@ -16,6 +18,9 @@ var causeNativeCrash = cause{culprit.VerdictNativeCrash, func(x *exam, r *run) *
 	}
 	w := &lastWords{evidence: []*culprit.Event{r.exit}, joined: "unit", entity: r.entity() + " died of " + f.signal,
 		terms: []culprit.Term{term("crash_signal", 4, "ended by "+f.signal)}}
+	if (f.signal == "SIGABRT" || f.signal == "SIGTRAP" || f.signal == "SIGILL") && !x.coverage.words(r) {
+		w.missing = "the output of " + r.service.name // V8 ends so too, and says why
+	}
 	for _, e := range x.segfault {
 		if int(e.Attrs.GetInt("victim_pid")) == r.pid && r.pid > 1 || e.PID == r.pid && r.pid > 1 {
 			w.evidence = append([]*culprit.Event{e}, w.evidence...)
@@ -78,6 +83,9 @@ var causeExited = cause{culprit.VerdictExited, func(x *exam, r *run) *lastWords 
 		w.missing = "the output of " + r.service.name
 	case slices.ContainsFunc(r.said, func(e *culprit.Event) bool { return e.Time.IsZero() && lastWord(e.Kind) }):
 		w.unclear = "its log has errors but notes no time"
+	case r.service.manager == "pm2" && r.failed && f.status == 0:
+		w.unclear = "PM2 may lose what a process says that dies at its start"
+		w.remedy = "pm2 stop " + r.service.name + "; node SCRIPT"
 	default:
 		if v := x.services.nobodys(); v != nil {
 			w.unclear = "the log " + v.name + " holds an error, and no record tells whose log that is"
@@ -111,6 +119,12 @@ type coverage struct {
 	systemSpans []span // of sources with the entries of pid 1
 	gaps        []culprit.Gap
 	suppressed  []*culprit.Event
+	sources     []string // all that were read, the empty ones too
+}
+
+// read reports whether a log of a name was among what was read.
+func (c *coverage) read(name string) bool {
+	return slices.ContainsFunc(c.sources, func(s string) bool { return logName(s) == name })
 }
 
 // A span is a stretch that a source covers.
@@ -147,6 +161,13 @@ func (c *coverage) words(r *run) bool {
 	for _, e := range c.suppressed {
 		if within(e.Time, r.exitTime(), time.Minute, 10*time.Second) && (e.Unit == "" || unitName(e.Unit) == r.service.unit) {
 			return false
+		}
+	}
+	if conf := r.service.conf; conf != nil && r.service.manager == "supervisor" {
+		for _, l := range conf.Logs {
+			if strings.HasPrefix(l, "/") && !strings.HasPrefix(l, "/dev/") && !c.read(path.Base(l)) {
+				return false
+			}
 		}
 	}
 	if len(r.said) > 0 || len(r.service.untimed) > 0 {

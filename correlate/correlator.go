@@ -25,6 +25,8 @@ type Correlator struct {
 	cover    map[string]*sourceCover
 	reading  *sourceCover // of the last record
 	silent   []string
+	sources  map[string]bool // all that records came from
+	last     string          // of these, the last new one
 	gaps     []culprit.Gap
 	readings readings
 	newest   time.Time
@@ -42,7 +44,7 @@ type sourceCover struct {
 // New returns a correlator for one machine.
 func New(t culprit.Topology) *Correlator {
 	topo := newTopology(t)
-	return &Correlator{topo: topo, traffic: newTraffic(topo), cover: map[string]*sourceCover{}, readings: readings{}}
+	return &Correlator{topo: topo, traffic: newTraffic(topo), cover: map[string]*sourceCover{}, sources: map[string]bool{}, readings: readings{}}
 }
 
 // Add takes a record. It keeps nothing of it.
@@ -58,6 +60,10 @@ func (c *Correlator) Add(r *culprit.Record) {
 
 // see notes what a source covers.
 func (c *Correlator) see(r *culprit.Record) {
+	if r.Source != c.last && !c.sources[r.Source] {
+		c.last = strings.Clone(r.Source)
+		c.sources[c.last] = true
+	}
 	if !r.Time.IsZero() {
 		s := c.reading
 		if s == nil || s.source != r.Source {
@@ -167,7 +173,7 @@ type analysis struct {
 // still runs, or the time of the last record of logs that someone sent.
 func (c *Correlator) Report(now time.Time) *culprit.Report {
 	events := merge(c.copies())
-	a := &analysis{topo: c.topo, traffic: c.traffic, services: newServices(c.topo), coverage: &coverage{gaps: c.gaps}, cover: c.cover, silent: c.silent, now: now}
+	a := &analysis{topo: c.topo, traffic: c.traffic, services: newServices(c.topo), coverage: &coverage{gaps: c.gaps, sources: append(slices.Sorted(maps.Keys(c.sources)), c.silent...)}, cover: c.cover, silent: c.silent, now: now}
 	a.services.load(events)
 	for _, s := range a.services.list {
 		s.trace()

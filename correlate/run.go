@@ -273,13 +273,19 @@ func (v *service) runOf(pid int) *run {
 // since such a file is usually older than the manager's log.
 func (v *service) alignUntimed() {
 	var words []*culprit.Event
+	heap := false
 	for _, e := range v.untimed {
-		if lastWord(e.Kind) && e.Attrs.Get("fatal") != "false" {
+		if e.Kind == culprit.KindHeapOOM || lastWord(e.Kind) && e.Attrs.Get("fatal") != "false" {
 			words = append(words, e)
+			heap = heap || e.Kind == culprit.KindHeapOOM
 		}
 	}
 	if len(words) == 0 {
 		return
+	}
+	// V8 aborts when its heap is full; an error that Node reports ends with a status.
+	fits := func(word *culprit.Event, r *run) bool {
+		return (word.Kind == culprit.KindHeapOOM) == (r.fate().signal == "SIGABRT") || !heap
 	}
 	var silent []*run
 	for _, r := range v.runs {
@@ -287,13 +293,17 @@ func (v *service) alignUntimed() {
 		if r.exit == nil || f.clean || f.signal != "" && f.signal != "SIGABRT" {
 			continue
 		}
-		if !slices.ContainsFunc(r.said, func(e *culprit.Event) bool { return lastWord(e.Kind) }) {
+		if !slices.ContainsFunc(r.said, func(e *culprit.Event) bool { return lastWord(e.Kind) || e.Kind == culprit.KindHeapOOM }) {
 			silent = append(silent, r)
 		}
 	}
 	i := len(words) - 1
-	for j := len(silent) - 1; i >= 0 && j >= 0; i, j = i-1, j-1 {
+	for j := len(silent) - 1; i >= 0 && j >= 0; j-- {
+		if !fits(words[i], silent[j]) {
+			continue
+		}
 		silent[j].heard(words[i])
+		i--
 	}
 	v.spare = words[:i+1]
 }
