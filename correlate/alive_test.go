@@ -238,6 +238,19 @@ var aliveScenarios = []scenario{
 		l.systemd(120, culprit.KindStopping, "nginx", "Stopping nginx.service - nginx...")
 		l.systemd(120.1, culprit.KindDeactivated, "nginx", "Deactivated successfully.")
 	}},
+	{name: "the machine starts again without having been shut down", verdict: "host_reboot", service: "shop", write: func(l *log) {
+		l.boot()
+		l.serve(-50, 100)
+		l.add("journal", 25, culprit.Record{Kind: culprit.KindBoot, Process: "kernel", Message: "Linux version 6.1"})
+		l.outage(30, 36)
+		l.serve(34, 50)
+	}},
+	{name: "the same with a journal of this boot only", verdict: "host_reboot", service: "shop", write: func(l *log) {
+		l.add("journal", 25, culprit.Record{Kind: culprit.KindBoot, Process: "kernel", Message: "Linux version 6.1"})
+		l.systemd(500, culprit.KindStarted, "late", "Started late.service.")
+		l.outage(30, 36)
+		l.serve(34, 50)
+	}},
 	{name: "the kernel killed a process that nobody knows when a program died", verdict: "inconclusive", knownTo: "no record tells whose", service: "shop", topo: supervisorShop, write: func(l *log) {
 		l.boot()
 		l.program(-18, culprit.KindRunning, "shop", 0, "success: shop entered RUNNING state")

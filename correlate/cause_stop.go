@@ -48,6 +48,10 @@ const shutdownAfter = 5 * time.Second
 func between(t, from, to time.Time) bool { return !t.IsZero() && !t.Before(from) && !t.After(to) }
 
 var causeHostReboot = cause{culprit.VerdictHostReboot, func(x *exam, r *run) *lastWords {
+	if r.exit.Kind == culprit.KindBoot {
+		return &lastWords{evidence: []*culprit.Event{r.exit}, joined: "time", entity: "the machine",
+			terms: []culprit.Term{term("boot", 5, "the kernel started again, and nothing says that the service had ended before")}}
+	}
 	if r.order == nil && !r.fate().clean {
 		return nil
 	}

@@ -175,8 +175,10 @@ func (c *Correlator) Report(now time.Time) *culprit.Report {
 	events := merge(c.copies())
 	a := &analysis{topo: c.topo, traffic: c.traffic, services: newServices(c.topo), coverage: &coverage{gaps: c.gaps, sources: append(slices.Sorted(maps.Keys(c.sources)), c.silent...)}, cover: c.cover, silent: c.silent, now: now}
 	a.services.load(events)
+	served := c.traffic.served()
 	for _, s := range a.services.list {
 		s.trace()
+		s.endAtBoot(events, served)
 	}
 	a.exam = &exam{services: a.services, coverage: a.coverage, readings: c.readings}
 	a.exam.sort(events)

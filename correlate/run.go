@@ -234,6 +234,24 @@ func (v *service) trace() {
 	v.alignUntimed()
 }
 
+// endAtBoot ends what ran when the machine went down without a word: a run that a
+// boot and a new start follow. Where the logs of the service begin with the boot,
+// requests before it show that there was something to end.
+func (v *service) endAtBoot(events []*culprit.Event, served *series) {
+	for _, b := range events {
+		if b.Kind != culprit.KindBoot || b.Time.IsZero() || len(v.runs) == 0 {
+			continue
+		}
+		i := slices.IndexFunc(v.runs, func(r *run) bool { return r.start != nil && r.began().After(b.Time) })
+		switch {
+		case i > 0 && v.runs[i-1].exit == nil && v.runs[i-1].began().Before(b.Time):
+			v.runs[i-1].exit = b
+		case i == 0 && served.between(0, b.Time.Unix()-1) > 0:
+			v.runs = slices.Insert(v.runs, 0, &run{service: v, exit: b})
+		}
+	}
+}
+
 // justEnded returns the run before r that a last word without a pid belongs to:
 // logs of whole seconds don't tell whether it stands before the exit or behind
 // the next start. A run that failed and said nothing yet has it.

@@ -471,6 +471,9 @@ func endSentence(r *run) string {
 	case culprit.VerdictKilled, culprit.VerdictExited, culprit.VerdictNativeCrash:
 		return w.entity
 	case culprit.VerdictHostReboot:
+		if d.Kind == culprit.KindBoot {
+			return "The machine went down without a word and started again"
+		}
 		return "The machine was shut down"
 	case culprit.VerdictPortInUse:
 		return name + " could not listen: the address was taken"
