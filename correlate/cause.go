@@ -19,6 +19,7 @@ type lastWords struct {
 	missing   string // the source that would be needed and could not be read; then nothing is asserted
 	partial   bool   // a source that might say more was not read: at most likely
 	unclear   string // or what the sources that were read leave open
+	remedy    string // for what is unclear, if it is not that a log notes no time
 	terms     []culprit.Term
 }
 
@@ -53,6 +54,7 @@ var causes = []cause{
 	causeOOMKill,
 	causeOOMD,
 	causeHeapOOM,
+	causeWrongAddress,
 	causeFailedStart,
 	causeMemoryLimit,
 	causeManagerDown,
@@ -74,6 +76,7 @@ type exam struct {
 	changes  []*culprit.Event // deploys, packages, commands, cron
 	host     []*culprit.Event // boots, shutdowns, clock jumps, lockups
 	told     []*culprit.Event // managers that were told to exit
+	readings readings
 	coverage *coverage
 }
 
@@ -114,7 +117,7 @@ func (x *exam) explain(r *run) {
 		return
 	}
 	for _, c := range causes {
-		if r.exit == nil && c.verdict != causeFailedStart.verdict {
+		if r.exit == nil && c.verdict != causeFailedStart.verdict && c.verdict != causeWrongAddress.verdict {
 			continue // it goes on: only what it says can tell why it does not serve
 		}
 		if w := c.match(x, r); w != nil {

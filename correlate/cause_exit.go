@@ -1,7 +1,9 @@
 package correlate
 
 import (
+	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"culprit"
@@ -16,6 +18,9 @@ var causeNativeCrash = cause{culprit.VerdictNativeCrash, func(x *exam, r *run) *
 	}
 	w := &lastWords{evidence: []*culprit.Event{r.exit}, joined: "unit", entity: r.entity() + " died of " + f.signal,
 		terms: []culprit.Term{term("crash_signal", 4, "ended by "+f.signal)}}
+	if (f.signal == "SIGABRT" || f.signal == "SIGTRAP" || f.signal == "SIGILL") && !x.coverage.words(r) {
+		w.missing = "the output of " + r.service.name // V8 ends so too, and says why
+	}
 	for _, e := range x.segfault {
 		if int(e.Attrs.GetInt("victim_pid")) == r.pid && r.pid > 1 || e.PID == r.pid && r.pid > 1 {
 			w.evidence = append([]*culprit.Event{e}, w.evidence...)
@@ -43,6 +48,10 @@ var causeKilled = cause{culprit.VerdictKilled, func(x *exam, r *run) *lastWords 
 		w.terms = append(w.terms, term("initiator", 3, "a command that sends signals stands "+ago(r.exitTime().Sub(c.Time))+" before"))
 	} else if f.signal == "SIGKILL" && !x.coverage.kernel(r.exitTime()) {
 		w.missing = "the kernel's log"
+	} else if l := x.unaccounted(r); f.signal == "SIGKILL" && len(l) > 0 {
+		w.unclear = "the kernel killed " + l[0].Attrs.Get("comm") + " (pid " + l[0].Attrs.Get("victim_pid") + ") for memory then, and no record tells whose process that was"
+		w.remedy = "the log of " + managerName(r.service) + " from before, which tells the pid"
+		w.evidence = append(w.evidence, l[0])
 	}
 	return w
 }}
@@ -74,9 +83,28 @@ var causeExited = cause{culprit.VerdictExited, func(x *exam, r *run) *lastWords 
 		w.missing = "the output of " + r.service.name
 	case slices.ContainsFunc(r.said, func(e *culprit.Event) bool { return e.Time.IsZero() && lastWord(e.Kind) }):
 		w.unclear = "its log has errors but notes no time"
+	case r.service.manager == "pm2" && r.failed && f.status == 0:
+		w.unclear = "PM2 may lose what a process says that dies at its start"
+		w.remedy = "pm2 stop " + r.service.name + "; node SCRIPT"
+	default:
+		if v := x.services.nobodys(); v != nil {
+			w.unclear = "the log " + v.name + " holds an error, and no record tells whose log that is"
+			w.remedy = "name the log as its program's configuration does"
+		}
 	}
 	return w
 }}
+
+// nobodys returns a log of an application that no manager's words and no
+// configuration know, if it holds errors that end processes.
+func (s *services) nobodys() *service {
+	for _, v := range s.list {
+		if v.manager == "" && v.conf == nil && slices.ContainsFunc(v.untimed, func(e *culprit.Event) bool { return lastWord(e.Kind) && e.Attrs.Get("fatal") != "false" }) {
+			return v
+		}
+	}
+	return nil
+}
 
 func joinByManager(r *run) string {
 	if r.service.manager == "systemd" {
@@ -91,6 +119,12 @@ type coverage struct {
 	systemSpans []span // of sources with the entries of pid 1
 	gaps        []culprit.Gap
 	suppressed  []*culprit.Event
+	sources     []string // all that were read, the empty ones too
+}
+
+// read reports whether a log of a name was among what was read.
+func (c *coverage) read(name string) bool {
+	return slices.ContainsFunc(c.sources, func(s string) bool { return logName(s) == name })
 }
 
 // A span is a stretch that a source covers.
@@ -102,6 +136,15 @@ const around = 5 * time.Second
 func (c *coverage) kernel(at time.Time) bool { return covers(c.kernelSpans, at) }
 
 func (c *coverage) system(at time.Time) bool { return covers(c.systemSpans, at) }
+
+// fate reports whether a record would tell that a service ended around an
+// instant: the entries of pid 1 were read, or its own manager's.
+func (c *coverage) fate(v *service, at time.Time) bool {
+	if v != nil && v.manager != "systemd" {
+		return slices.ContainsFunc(v.events, managers)
+	}
+	return c.system(at)
+}
 
 func covers(spans []span, at time.Time) bool {
 	for _, s := range spans {
@@ -120,8 +163,18 @@ func (c *coverage) words(r *run) bool {
 			return false
 		}
 	}
+	if conf := r.service.conf; conf != nil && r.service.manager == "supervisor" {
+		for _, l := range conf.Logs {
+			if strings.HasPrefix(l, "/") && !strings.HasPrefix(l, "/dev/") && !c.read(path.Base(l)) {
+				return false
+			}
+		}
+	}
 	if len(r.said) > 0 || len(r.service.untimed) > 0 {
 		return true
+	}
+	if r.service.manager == "systemd" && slices.ContainsFunc(r.service.events, func(e *culprit.Event) bool { return nodeKind(e.Kind) }) {
+		return true // both of its outputs go to the journal
 	}
 	for _, o := range r.service.runs {
 		if len(o.said) > 0 {

@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -93,7 +94,7 @@ func (x *exam) managerOOM(r *run) *lastWords {
 			continue
 		}
 		if x.killedIn(unit.name, at) {
-			return nil
+			return x.onlyKill(r, unit)
 		}
 		for _, s := range unit.events {
 			if s.Kind == culprit.KindUnitOOMKill && within(s.Time, at, childGone, oomAfter) {
@@ -103,6 +104,24 @@ func (x *exam) managerOOM(r *run) *lastWords {
 		}
 	}
 	return nil
+}
+
+// onlyKill: the kernel killed one process of the manager's unit whose pid nobody
+// tells, and of the programs that run under it only this one died of SIGKILL then.
+func (x *exam) onlyKill(r *run, unit *service) *lastWords {
+	list := x.unaccounted(r)
+	if len(list) != 1 || victimUnit(list[0]) != unit.name || !within(list[0].Time, r.exitTime(), childGone, oomAfter) {
+		return nil
+	}
+	for _, v := range x.services.list {
+		for _, o := range v.runs {
+			if o != r && v.under(unit.name) && o.exit != nil && o.fate().signal == "SIGKILL" && within(o.exitTime(), list[0].Time, oomAfter, childGone) {
+				return nil
+			}
+		}
+	}
+	return &lastWords{evidence: []*culprit.Event{list[0], r.exit}, joined: "time", entity: r.entity(),
+		terms: []culprit.Term{term("kernel_kill_line", 5, "the kernel says that it killed a process of "+unit.name+".service, which it runs under"), term("died_then", 2, "and only this program died of SIGKILL then")}}
 }
 
 // victim says how a kill line names the process of a run, "" if it does not.
@@ -115,6 +134,9 @@ func (x *exam) victim(e *culprit.Event, r *run) string {
 	if unit == "" {
 		if pid > 1 && r.service.pids[pid] && x.services.byPID(pid, e.Time) == r.service && !x.otherRun(r, pid) {
 			return "pid"
+		}
+		if r.pid <= 1 && x.services.byPID(pid, e.Time) == nil && ownCgroup(e, r.service) {
+			return "cgroup"
 		}
 		return ""
 	}
@@ -129,6 +151,34 @@ func (x *exam) victim(e *culprit.Event, r *run) string {
 	}
 	return ""
 }
+
+// ownCgroup reports whether a victim stood in a control group that carries the
+// service's name.
+func ownCgroup(e *culprit.Event, v *service) bool {
+	path := cmp.Or(e.Attrs.Get("task_memcg"), e.Attrs.Get("oom_memcg"))
+	return slices.ContainsFunc(strings.Split(path, "/"), func(p string) bool { return p != "" && sameService(p, v) })
+}
+
+// unaccounted returns the kernel's kills around the exit of a run whose pid no
+// record tells, of processes that are nobody else's: each may be the run's.
+func (x *exam) unaccounted(r *run) (list []*culprit.Event) {
+	if r.pid > 1 {
+		return nil
+	}
+	for _, e := range x.oomKills {
+		if !within(e.Time, r.exitTime(), unknownBefore, oomAfter) || x.services.byPID(int(e.Attrs.GetInt("victim_pid")), e.Time) != nil {
+			continue
+		}
+		if u := victimUnit(e); u == "" || u == r.service.unit || r.service.under(u) {
+			list = append(list, e)
+		}
+	}
+	return list
+}
+
+// unknownBefore is how long before an exit a kill of an unknown process leaves
+// open whether it was that one.
+const unknownBefore = 10 * time.Second
 
 // otherRun reports whether a pid belongs to another life of the same service.
 func (x *exam) otherRun(r *run, pid int) bool {

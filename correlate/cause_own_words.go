@@ -38,6 +38,9 @@ var wordVerdicts = map[culprit.Kind]culprit.Verdict{
 	culprit.KindSpawnError:             culprit.VerdictStartupError,
 }
 
+// startsWithin is how long a start may take that says nothing of its success.
+const startsWithin = time.Minute
+
 // specific orders words that stand close together: an error says more than the
 // npm block or the generic report around it.
 func specific(k culprit.Kind) int {
@@ -148,7 +151,7 @@ func (r *run) ownWords(may func(e *culprit.Event) (ok, byTime bool)) *lastWords 
 	switch code := best.Attrs.Get("error_code"); {
 	case w.verdict == culprit.VerdictDependencyRefused && (code == "ETIMEDOUT" || code == "ESOCKETTIMEDOUT"):
 		w.verdict = culprit.VerdictDependencyTimeout
-	case w.verdict == culprit.VerdictUncaughtException && r.ready == nil && r.start != nil:
+	case w.verdict == culprit.VerdictUncaughtException && r.ready == nil && r.start != nil && !r.answered && r.exit != nil && r.exitTime().Sub(r.start.Time) < startsWithin:
 		w.verdict = culprit.VerdictStartupError
 	}
 	if m := best.Attrs.Get("module"); m != "" {

@@ -48,6 +48,10 @@ const shutdownAfter = 5 * time.Second
 func between(t, from, to time.Time) bool { return !t.IsZero() && !t.Before(from) && !t.After(to) }
 
 var causeHostReboot = cause{culprit.VerdictHostReboot, func(x *exam, r *run) *lastWords {
+	if r.exit.Kind == culprit.KindBoot {
+		return &lastWords{evidence: []*culprit.Event{r.exit}, joined: "time", entity: "the machine",
+			terms: []culprit.Term{term("boot", 5, "the kernel started again, and nothing says that the service had ended before")}}
+	}
 	if r.order == nil && !r.fate().clean {
 		return nil
 	}
@@ -89,6 +93,9 @@ var causeOrderedStop = cause{culprit.VerdictRestartUnexplained, func(x *exam, r 
 		w.entity = r.entity() + " was stopped on order"
 		w.unclear = logOfListener(l[0]) + " restarted it " + times(len(l)) + " and notes no time"
 		w.evidence = append(w.evidence, l[0])
+	} else if l := x.unreadListener(r.service); l != nil {
+		w.entity, w.missing = r.entity()+" was stopped on order", "the log of "+l.name+", which restarts it for its memory,"
+		w.remedy = "the files that stderr_logfile and stdout_logfile of " + l.name + " name"
 	} else if !x.coverage.system(r.order.Time) {
 		if e := x.managerTold(r); e != nil {
 			w.entity, w.missing = r.entity()+" was stopped with all of "+r.service.manager, "the journal"
@@ -128,8 +135,9 @@ func (x *exam) order(v *service, at time.Time) *culprit.Event {
 		if !within(c.Time, at, orderBefore, orderAfter) || !acts(c) || !touches(c, v) || v.carriedOut(c, at) {
 			continue
 		}
-		if best == nil || c.Time.After(best.Time) || c.Kind == culprit.KindDeploy && best.Kind != culprit.KindDeploy {
-			best = c
+		deploy, had := c.Kind == culprit.KindDeploy, best != nil && best.Kind == culprit.KindDeploy
+		if best == nil || deploy && !had || deploy == had && c.Time.After(best.Time) {
+			best = c // a deploy is behind the command that it runs
 		}
 	}
 	return best

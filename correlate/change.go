@@ -1,6 +1,8 @@
 package correlate
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"culprit"
@@ -98,7 +100,7 @@ var verdicts = []culprit.Verdict{
 	culprit.VerdictOOMKill, culprit.VerdictMemoryLimit, culprit.VerdictHeapOOM, culprit.VerdictModuleNotFound, culprit.VerdictStartupError,
 	culprit.VerdictPortInUse, culprit.VerdictWrongAddress, culprit.VerdictUncaughtException, culprit.VerdictNativeCrash, culprit.VerdictExited,
 	culprit.VerdictKilled, culprit.VerdictDependencyRefused, culprit.VerdictDependencyTimeout, culprit.VerdictDependencyExhausted,
-	culprit.VerdictPlannedRestart, culprit.VerdictRestartUnexplained, culprit.VerdictHostReboot,
+	culprit.VerdictPlannedRestart, culprit.VerdictRestartUnexplained, culprit.VerdictHostReboot, culprit.VerdictHangTimeout, culprit.VerdictBadResponse,
 }
 
 // base returns the verdict of the closed list that v is or refines.
@@ -144,10 +146,8 @@ func (c *analysis) dependencyStop(f *finding) *culprit.Event {
 	needed = append(needed, c.services.serving([]string{addr + ":" + port})...)
 	for _, v := range c.services.list {
 		if known, ok := knownPorts[port]; ok && len(v.events) > 0 {
-			for _, k := range known {
-				if n := plainName(v.name); n == k || len(n) > len(k) && n[:len(k)] == k && n[len(k)] == '-' {
-					needed = append(needed, v)
-				}
+			if startsAs(v.name, known) {
+				needed = append(needed, v)
 			}
 		}
 	}
@@ -169,6 +169,12 @@ func (c *analysis) dependencyStop(f *finding) *culprit.Event {
 		}
 	}
 	return nil
+}
+
+// startsAs reports whether a unit is one of those names or an instance of one.
+func startsAs(unit string, names []string) bool {
+	n := plainName(unit)
+	return slices.ContainsFunc(names, func(k string) bool { return n == k || strings.HasPrefix(n, k+"-") })
 }
 
 // knownPorts are the ports at which databases and caches listen unless they are

@@ -24,6 +24,9 @@ type Correlator struct {
 	dropped  int
 	cover    map[string]*sourceCover
 	reading  *sourceCover // of the last record
+	silent   []string
+	sources  map[string]bool // all that records came from
+	last     string          // of these, the last new one
 	gaps     []culprit.Gap
 	readings readings
 	newest   time.Time
@@ -41,7 +44,7 @@ type sourceCover struct {
 // New returns a correlator for one machine.
 func New(t culprit.Topology) *Correlator {
 	topo := newTopology(t)
-	return &Correlator{topo: topo, traffic: newTraffic(topo), cover: map[string]*sourceCover{}, readings: readings{}}
+	return &Correlator{topo: topo, traffic: newTraffic(topo), cover: map[string]*sourceCover{}, sources: map[string]bool{}, readings: readings{}}
 }
 
 // Add takes a record. It keeps nothing of it.
@@ -57,6 +60,10 @@ func (c *Correlator) Add(r *culprit.Record) {
 
 // see notes what a source covers.
 func (c *Correlator) see(r *culprit.Record) {
+	if r.Source != c.last && !c.sources[r.Source] {
+		c.last = strings.Clone(r.Source)
+		c.sources[c.last] = true
+	}
 	if !r.Time.IsZero() {
 		s := c.reading
 		if s == nil || s.source != r.Source {
@@ -140,6 +147,10 @@ func (c *Correlator) HasKernel(source string) {
 	}
 }
 
+// Silent says that a source was read to its end and holds no record: a log of
+// errors that is empty proves that there were none.
+func (c *Correlator) Silent(source string) { c.silent = append(c.silent, source) }
+
 // AddGap takes a stretch for which evidence is missing.
 func (c *Correlator) AddGap(g culprit.Gap) { c.gaps = append(c.gaps, g) }
 
@@ -153,6 +164,8 @@ type analysis struct {
 	services *services
 	exam     *exam
 	coverage *coverage
+	cover    map[string]*sourceCover
+	silent   []string // sources that were read and hold nothing
 	now      time.Time
 }
 
@@ -160,12 +173,14 @@ type analysis struct {
 // still runs, or the time of the last record of logs that someone sent.
 func (c *Correlator) Report(now time.Time) *culprit.Report {
 	events := merge(c.copies())
-	a := &analysis{topo: c.topo, traffic: c.traffic, services: newServices(c.topo), coverage: &coverage{gaps: c.gaps}, now: now}
+	a := &analysis{topo: c.topo, traffic: c.traffic, services: newServices(c.topo), coverage: &coverage{gaps: c.gaps, sources: append(slices.Sorted(maps.Keys(c.sources)), c.silent...)}, cover: c.cover, silent: c.silent, now: now}
 	a.services.load(events)
+	served := c.traffic.served()
 	for _, s := range a.services.list {
 		s.trace()
+		s.endAtBoot(events, served)
 	}
-	a.exam = &exam{services: a.services, coverage: a.coverage}
+	a.exam = &exam{services: a.services, coverage: a.coverage, readings: c.readings}
 	a.exam.sort(events)
 	a.exam.placeRestarts(c.readings, c.newest)
 	for _, s := range c.cover {
@@ -203,6 +218,8 @@ func (c *Correlator) Report(now time.Time) *culprit.Report {
 		}
 		rep.Incidents = append(rep.Incidents, a.incident(a.find(o)))
 	}
+	rep.Incidents = append(rep.Incidents, a.nginxDown(outages)...)
+	slices.SortStableFunc(rep.Incidents, func(x, y *culprit.Incident) int { return x.Start.Compare(y.Start) })
 	rep.Notices = append(rep.Notices, c.traffic.mutedNotices()...)
 	for _, l := range retried {
 		rep.Notices = append(rep.Notices, retriedNotice(l))

@@ -28,10 +28,12 @@ type downtime struct {
 }
 
 // downtimes cuts the runs of a service at the moments where it served.
-func (v *service) downtimes(l *lane, single bool) []*downtime {
+func (v *service) downtimes(l *lane, addrs []string) []*downtime {
+	single := len(addrs) <= 1
 	var all []*downtime
 	var d *downtime
 	for i, r := range v.runs {
+		r.elsewhere = v.elsewhere(r, addrs)
 		if r.exit == nil {
 			if d != nil && v.stuck(r, i, l, single) {
 				r.failed = true
@@ -42,6 +44,7 @@ func (v *service) downtimes(l *lane, single bool) []*downtime {
 			}
 			continue
 		}
+		r.answered = r.answered || r.start != nil && l.answeredWell(v, single, r.start.Time.Unix()+1, r.end().Unix()-1)
 		if d != nil && v.servedBetween(r, d.last().mark(), l, single) {
 			d.to, d.back = r.servedFrom(), r
 			d = nil
@@ -64,7 +67,7 @@ func (v *service) downtimes(l *lane, single bool) []*downtime {
 // answered up to the next run or the end of the logs.
 func (v *service) stuck(r *run, i int, l *lane, single bool) bool {
 	from := r.began()
-	if r.ready != nil && r.ready.Kind == culprit.KindAppStarted || from.IsZero() {
+	if r.ready != nil && r.ready.Kind == culprit.KindAppStarted && r.elsewhere == nil || from.IsZero() {
 		return false
 	}
 	until := int64(math.MaxInt64)
@@ -77,6 +80,19 @@ func (v *service) stuck(r *run, i int, l *lane, single bool) bool {
 	k := sort.Search(len(l.failed), func(k int) bool { return l.failed[k].at > from.Add(stallBefore).UnixNano() })
 	return k < len(l.failed) && l.failed[k].at/1e9 < until || slices.ContainsFunc(r.said, func(e *culprit.Event) bool { return failsAtStart(wordVerdicts[e.Kind]) }) ||
 		len(v.spare) > 0 && len(l.failed) > 0 && l.failed[len(l.failed)-1].at > from.Add(2*time.Second).UnixNano()
+}
+
+// elsewhere returns the line in which a run says where it listens, if that is
+// none of the addresses, of a service that says so of them in another life.
+func (v *service) elsewhere(r *run, addrs []string) *culprit.Event {
+	at := func(a string) bool {
+		return slices.ContainsFunc(addrs, func(addr string) bool { return listens(a, addr) })
+	}
+	if len(r.listens) == 0 || len(addrs) == 0 || slices.ContainsFunc(r.listens, func(e *culprit.Event) bool { return at(listenAddress(e)) }) ||
+		!slices.ContainsFunc(v.listens, func(l listening) bool { return at(l.address) }) {
+		return nil
+	}
+	return r.listens[0]
 }
 
 func (d *downtime) last() *run { return d.ended[len(d.ended)-1] }
@@ -102,32 +118,32 @@ func (v *service) servedBetween(r *run, after time.Time, l *lane, single bool) b
 	if l.answeredWell(v, single, after.Unix()+1, end.Unix()-1) {
 		return true
 	}
-	if r.ready == nil || r.ready.Kind != culprit.KindAppStarted {
+	if r.ready == nil || r.ready.Kind != culprit.KindAppStarted || r.elsewhere != nil {
 		return false
 	}
 	// It listened; whether it served shows in the traffic, if there was any.
 	return end.Sub(r.ready.Time) > 2*time.Second || len(l.answered.sec) == 0
 }
 
-// overlap measures how much of an outage a downtime covers, and whether it can
-// explain its beginning.
+// overlap measures how much of an outage a downtime covers, 0 if it cannot
+// explain it, and whether it can explain its beginning.
 func (d *downtime) overlap(o *outage) (time.Duration, bool) {
-	from, to := d.from.Add(-stallBefore), d.to
+	to := d.to
 	if to.IsZero() {
 		to = o.end.Add(time.Hour)
 	}
 	to = to.Add(downSlack)
-	if from.After(o.end) || to.Before(o.start) {
+	if d.from.Add(-stallBefore).After(o.end) || to.Before(o.start) {
 		return 0, false
 	}
 	lo, hi := o.start, o.end
-	if from.After(lo) {
-		lo = from
+	if d.from.After(lo) {
+		lo = d.from
 	}
 	if to.Before(hi) {
 		hi = to
 	}
-	return hi.Sub(lo) + 1, !d.from.After(o.start.Add(stallBefore))
+	return max(hi.Sub(lo), 0) + 1, !d.from.After(o.start.Add(stallBefore))
 }
 
 // A finding is what the gates make of one outage.
@@ -157,21 +173,27 @@ func (c *analysis) find(o *outage) *finding {
 		cands = c.services.byNearExit(o, len(addrs) > 0)
 	}
 	for _, v := range cands {
-		for _, d := range v.downtimes(o.lane, len(addrs) <= 1) {
+		for _, d := range v.downtimes(o.lane, addrs) {
 			ov, begins := d.overlap(o)
-			if ov <= 0 || !begins {
+			if ov <= 0 || !begins && !c.thrashed(d, o) {
 				continue
 			}
 			f.downs = append(f.downs, d)
 		}
 	}
 	c.order(f)
-	if len(f.downs) > 0 && !c.contradicted(f) {
+	switch {
+	case len(f.downs) > 0 && c.hung(f):
+		c.fromHang(f)
+	case len(f.downs) > 0 && !c.contradicted(f):
 		c.fromExit(f, byConfig)
-	} else {
+	default:
 		f.downs = nil
-		if len(cands) == 0 {
+		if !byConfig {
 			cands = c.services.configured(addrs)
+		}
+		if len(cands) == 0 && len(addrs) == 0 {
+			cands = c.services.onlyApp()
 		}
 		c.withoutExit(f, cands)
 	}
@@ -212,6 +234,63 @@ func (c *analysis) contradicted(f *finding) bool {
 	return alive > 0 && alive*2 > f.outage.counts.Failed
 }
 
+// How long a process may stand still at its memory limit before it is ended, and
+// how much earlier than an order time-outs stand that the order does not explain.
+const (
+	thrashing  = time.Minute
+	hungBefore = 2 * time.Second
+)
+
+// thrashed reports whether a downtime that begins late in an outage explains it
+// all the same: a process that is ended for its memory stands still before.
+func (c *analysis) thrashed(d *downtime, o *outage) bool {
+	if d.from.After(o.start.Add(thrashing)) || !o.stalled(d.from) {
+		return false
+	}
+	c.exam.explain(d.ended[0])
+	if w := d.ended[0].words; w != nil && w.open() == "" {
+		switch base(w.verdict) {
+		case culprit.VerdictOOMKill, culprit.VerdictHeapOOM, culprit.VerdictMemoryLimit:
+			return true
+		}
+	}
+	return false
+}
+
+// stalled reports whether requests failed before an instant, as far as the logs
+// of nginx tell how only because nobody answered them.
+func (o *outage) stalled(at time.Time) bool {
+	n := 0
+	for i := range o.failures {
+		f := &o.failures[i]
+		if f.at >= at.Add(-hungBefore).UnixNano() {
+			break
+		}
+		if f.phase != phaseReadTimeout && f.phase != phaseConnectTimeout {
+			return false
+		}
+		n += int(f.n)
+	}
+	return n >= floor
+}
+
+// hung reports whether the service did not answer long before it was stopped:
+// whoever restarts what hangs is not the cause of it.
+func (c *analysis) hung(f *finding) bool {
+	d := f.downs[0]
+	if !f.outage.stalled(d.from) {
+		return false
+	}
+	c.exam.explain(d.ended[0])
+	if w := d.ended[0].words; w != nil {
+		switch base(w.verdict) {
+		case culprit.VerdictPlannedRestart, culprit.VerdictRestartUnexplained, culprit.VerdictKilled:
+			return true
+		}
+	}
+	return false
+}
+
 // addresses returns every address behind a lane.
 func (c *analysis) addresses(l *lane) []string {
 	var out []string
@@ -250,10 +329,10 @@ func (s *services) byNearExit(o *outage, known bool) []*service {
 		return nil
 	}
 	for _, v := range s.list {
-		if managerUnit(v.name) && v.ended(o.start) && !s.seenUnder(v.name) {
+		if managerUnit(v.name) && !login(v.name) && v.ended(o.start) && !s.seenUnder(v.name) {
 			return nil // what ran under it may be meant, and its log was not read
 		}
-		if managerUnit(v.name) || v.otherProgram() || known && len(v.listens) > 0 {
+		if managerUnit(v.name) || v.otherProgram() || backstage(v.name) || v.once || known && len(v.listens) > 0 {
 			continue // it is known where that one listens
 		}
 		for _, r := range v.runs {
@@ -263,10 +342,33 @@ func (s *services) byNearExit(o *outage, known bool) []*service {
 			}
 		}
 	}
+	if len(out) > 1 && !known {
+		passed := s.topo.passed()
+		out = slices.DeleteFunc(out, func(v *service) bool { return !slices.ContainsFunc(passed, v.serves) })
+	}
 	if len(out) != 1 {
 		return nil
 	}
 	return out
+}
+
+// login tells the units of people's sessions: one ends whenever someone leaves.
+func login(unit string) bool {
+	return strings.HasPrefix(unit, "user@") || strings.HasPrefix(unit, "session-")
+}
+
+// backstage tells the units that no web server passes requests to.
+func backstage(unit string) bool {
+	switch unit {
+	case "ssh", "sshd", "cron", "crond", "rsyslog", "dbus", "certbot", "logrotate", "fail2ban", "chrony", "ntp":
+		return true
+	}
+	for _, names := range knownPorts {
+		if startsAs(unit, names) {
+			return true
+		}
+	}
+	return strings.HasPrefix(unit, "systemd-")
 }
 
 // seenUnder reports whether the logs tell of programs of the manager in a unit.
@@ -337,7 +439,7 @@ func (c *analysis) fromExit(f *finding, byConfig bool) {
 		f.keeps = "gave_up"
 	case len(d.ended) > 1 && f.run != first && fails(f.words):
 		f.keeps = "still_broken"
-	case last.order != nil && last.restart == nil && (d.back == nil || d.back.start != nil && d.back.start.Time.Sub(last.mark()) > 5*time.Second):
+	case base(f.words.verdict) != culprit.VerdictHostReboot && last.order != nil && last.restart == nil && (d.back == nil || d.back.start != nil && d.back.start.Time.Sub(last.mark()) > 5*time.Second):
 		f.keeps = "not_started"
 	}
 	f.verdict = f.words.verdict
@@ -369,8 +471,8 @@ func majority(ended []*run, until time.Time) *run {
 	total := map[culprit.Verdict]time.Duration{}
 	first := map[culprit.Verdict]*run{}
 	for i, r := range ended {
-		if r.words == nil {
-			continue
+		if r.words == nil || !fails(r.words) && r.words.open() == "" {
+			continue // who orders one more stop keeps nothing down
 		}
 		end := until
 		if i+1 < len(ended) {
@@ -405,6 +507,8 @@ func remedyUntimed(s *service) string {
 // remedyFor says how to make a missing source readable.
 func remedyFor(w *lastWords, s *service) string {
 	switch {
+	case w.remedy != "":
+		return w.remedy
 	case w.unclear != "":
 		return remedyUntimed(s)
 	case strings.Contains(w.missing, "kernel"):

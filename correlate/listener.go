@@ -80,11 +80,27 @@ func (x *exam) placeRestarts(n readings, now time.Time) {
 			case r != nil && !taken[r]:
 				taken[r] = true
 				r.limit, r.limitSure = e, sure
-			case total == 0 || slices.ContainsFunc(stops, func(r *run) bool { return r.limit == nil && about(after, now.Sub(r.order.Time)) }):
+			case total == 0 || slices.ContainsFunc(stops, func(r *run) bool { return r.limit == nil && maybe(after, now.Sub(r.order.Time)) }):
 				v.unplaced = append(v.unplaced, e)
 			}
 		}
 	}
+}
+
+// unreadListener returns the memmon that watches a program, if nothing of its
+// log was read: it writes at every tick.
+func (x *exam) unreadListener(v *service) *service {
+	if v.manager != "supervisor" || slices.ContainsFunc(x.memory, func(e *culprit.Event) bool { return strings.Contains(e.Message, "memmon") }) || len(x.readings) > 0 {
+		return nil
+	}
+	for _, l := range x.services.list {
+		switch {
+		case l == v || l.manager != "supervisor":
+		case l.conf == nil && l.name == "memmon", l.conf != nil && strings.Contains(l.conf.Command, "memmon") && slices.Contains(l.conf.Watches, v.name):
+			return l
+		}
+	}
+	return nil
 }
 
 // reported tells whether a listener's report with a time follows a restart line.
@@ -113,6 +129,15 @@ func about(after int, ago time.Duration) bool {
 	return slices.ContainsFunc(ticks, func(p time.Duration) bool {
 		reach := time.Duration(after) * p
 		return reach < ago+3*p && reach > ago/2-3*p
+	})
+}
+
+// maybe is about for a listener's log that may go on behind the newest record
+// with a time: it places nothing, and keeps a stop from being nobody's.
+func maybe(after int, ago time.Duration) bool {
+	return slices.ContainsFunc(ticks, func(p time.Duration) bool {
+		reach := time.Duration(after) * p
+		return reach < 2*ago+12*p && reach > ago/2-3*p
 	})
 }
 

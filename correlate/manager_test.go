@@ -417,7 +417,7 @@ func TestAnswersOf503ThatNobodyOwns(t *testing.T) {
 			if i >= 30 && i < 40 {
 				status = 503
 			}
-			l.request(float64(i), i, status, "127.0.0.1:3000")
+			l.request(float64(i), i, status, "")
 		}
 	}}
 	rep := analyse(&s, nil)

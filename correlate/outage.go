@@ -43,6 +43,8 @@ type failure struct {
 	up     id
 	status int16 // 0 if only the error log tells
 	phase  phase
+	own    bool // the upstream itself answered so
+	post   bool // nginx may not send it again
 }
 
 // An outage is a stretch of failures of one lane.
@@ -226,7 +228,7 @@ func (t *traffic) lanes() []*lane {
 		}
 		return best
 	}
-	slow := t.abandoned()
+	slow, felt := t.abandoned(), t.unavailable()
 	for i := range t.requests {
 		q := &t.requests[i]
 		if !q.failed {
@@ -243,7 +245,7 @@ func (t *traffic) lanes() []*lane {
 			if q.ours && q.up == 0 || q.status == 499 && !slow[i] {
 				continue
 			}
-			if q.status == 503 && !q.own {
+			if q.status == 503 && !q.own && !felt[i] {
 				t.mute(q)
 				continue // nginx says 503 for its own limits; an upstream's 503 states upstream_status
 			}
@@ -259,12 +261,13 @@ func (t *traffic) lanes() []*lane {
 			host = hostOfReq[i]
 		}
 		l := get(up, host)
-		l.failed = append(l.failed, failure{at: q.at, n: 1, status: q.status, phase: phaseOfReq[i], client: q.client, host: host, up: up})
+		l.failed = append(l.failed, failure{at: q.at, n: 1, status: q.status, phase: phaseOfReq[i], client: q.client, host: host, up: up, own: q.own, post: q.post})
 	}
 	covered := t.coveredHosts(matchedHost)
+	retried := t.retries(unmatched)
 	for _, ei := range unmatched {
 		e := &t.errors[ei]
-		if covered(e) {
+		if covered(e) || retried(e) {
 			served[ei] = true
 			continue
 		}
@@ -272,7 +275,7 @@ func (t *traffic) lanes() []*lane {
 		if len(l.failed) == cap(l.failed) {
 			l.failed = slices.Grow(l.failed, max(len(l.failed), 64))
 		}
-		l.failed = append(l.failed, failure{at: e.at, n: 1, phase: e.phase, client: e.client, host: e.host, up: e.up})
+		l.failed = append(l.failed, failure{at: e.at, n: 1, phase: e.phase, client: e.client, host: e.host, up: e.up, post: e.post})
 	}
 	for _, ei := range order {
 		if !served[ei] {
@@ -282,7 +285,7 @@ func (t *traffic) lanes() []*lane {
 		l := get(e.up, e.host)
 		l.nRetried++
 		if len(l.retried) < 3 {
-			if k := t.sorts[stamp{source: e.source, host: e.host, up: e.up, phase: e.phase}]; k != nil && len(k.samples) > 0 {
+			if k := t.sorts[stamp{source: e.source, host: e.host, up: e.up, phase: e.phase, errno: e.errno}]; k != nil && len(k.samples) > 0 {
 				l.retried = append(l.retried, k.samples[0])
 			}
 		}
@@ -410,6 +413,45 @@ func (t *traffic) mute(q *request) {
 	t.muted[q.host].add(q.at/1e9, 1)
 }
 
+// An answer of 503 that may be nginx's own is a failure where everybody got it:
+// a limit meets few clients and answers the others.
+const unavailableClients = 5
+
+// unavailable tells which of the requests that got 503, of an upstream that only
+// configuration names, failed users: a stretch in which most got it.
+func (t *traffic) unavailable() map[int]bool {
+	felt := map[int]bool{}
+	byUp := map[id][]int{}
+	for i := range t.requests {
+		q := &t.requests[i]
+		if _, lim := t.limited[q.key]; q.status == 503 && !q.own && q.up != 0 && !lim {
+			byUp[q.up] = append(byUp[q.up], i)
+		}
+	}
+	for up, is := range byUp {
+		slices.SortFunc(is, func(a, b int) int { return cmp.Compare(t.requests[a].at, t.requests[b].at) })
+		var answered series
+		for f, s := range t.answered {
+			if f.up == up {
+				answered.join(s)
+			}
+		}
+		answered.sorted()
+		for a, b := 0, 0; a < len(is); a = b {
+			clients := map[uint32]bool{}
+			for b = a; b < len(is) && (b == a || t.requests[is[b]].at-t.requests[is[b-1]].at < quiet*1e9); b++ {
+				clients[t.requests[is[b]].client] = true
+			}
+			if len(clients) >= unavailableClients && answered.between(t.requests[is[a]].at/1e9, t.requests[is[b-1]].at/1e9) < b-a {
+				for _, i := range is[a:b] {
+					felt[i] = true
+				}
+			}
+		}
+	}
+	return felt
+}
+
 // unanswered marks the stretches in which every request of a host was given up.
 func (t *traffic) unanswered(slow map[int]bool) {
 	type flowOf struct{ source, host id }
@@ -486,6 +528,46 @@ func (t *traffic) coveredHosts(matched map[id]bool) func(e *errorLine) bool {
 			return sec >= sp[0]-quiet && sec <= sp[1]-matchEarly
 		}
 		return matched[e.host] && t.to != 0 && sec >= t.from && sec <= t.to-matchEarly
+	}
+}
+
+// sameRequest bounds the lines before and behind one that may be of its request.
+const sameRequest = 32
+
+// retries returns whether nginx went on to another server after an error line
+// whose request no access log holds: it may have sent it there, and neither an
+// error of every server nor the word that none is left follows for it.
+func (t *traffic) retries(unmatched []int) func(e *errorLine) bool {
+	byKey := map[uint64][]*errorLine{}
+	for _, i := range unmatched {
+		byKey[t.errors[i].key] = append(byKey[t.errors[i].key], &t.errors[i])
+	}
+	tries := map[id]int{}
+	return func(e *errorLine) bool {
+		if e.phase == phaseNoLive || e.post && e.phase != phaseRefused && e.phase != phaseConnectTimeout {
+			return false
+		}
+		n, ok := tries[e.up]
+		if !ok {
+			n = t.topo.tries(t.names.name(e.up))
+			tries[e.up] = n
+		}
+		if n < 2 {
+			return false
+		}
+		failed := map[id]bool{}
+		same := byKey[e.key] // in order of time
+		k := sort.Search(len(same), func(k int) bool { return same[k].at >= e.at })
+		for _, o := range same[max(0, k-sameRequest):min(len(same), k+sameRequest)] {
+			if d := o.at - e.at; d < -matchLate*1e9 || d > matchLate*1e9 {
+				continue
+			}
+			if o.phase == phaseNoLive {
+				return o.at < e.at
+			}
+			failed[o.up] = true
+		}
+		return len(failed) < n
 	}
 }
 
@@ -590,9 +672,9 @@ func (t *traffic) samplesOf(o *outage) []*culprit.Event {
 	for i := range o.failures {
 		seen[o.failures[i].phase] = true
 	}
-	first := map[phase]*culprit.Event{}
+	first, before := map[phase]*culprit.Event{}, map[phase]*culprit.Event{}
 	for st, s := range t.sorts {
-		list := s.samples
+		list, best := s.samples, first
 		if !seen[st.phase] || !o.lane.has(t, st) || st.status == 499 && o.counts.Status["499"]*2 < o.counts.Failed {
 			continue
 		}
@@ -602,10 +684,16 @@ func (t *traffic) samplesOf(o *outage) []*culprit.Event {
 			if k--; k < 0 || list[k].Time.Before(o.start.Add(-matchLate*time.Second)) {
 				continue
 			}
+			best = before
 		}
 		e := list[k]
-		if p := first[st.phase]; p == nil || earlier(e, p) {
-			first[st.phase] = e
+		if p := best[st.phase]; p == nil || earlier(e, p) {
+			best[st.phase] = e
+		}
+	}
+	for p, e := range before {
+		if first[p] == nil {
+			first[p] = e
 		}
 	}
 	var out []*culprit.Event

@@ -36,12 +36,22 @@ func (c *analysis) prevention(f *finding) []culprit.Prevention {
 			add("Find what grows in "+s.name, "node --heapsnapshot-near-heap-limit=2 ...", "V8's heap filled up; --max-old-space-size only delays it")
 		case culprit.VerdictModuleNotFound:
 			d := f.words.decisive()
-			add("Check after each deploy that the app loads before it takes traffic", resolveCommand(d), "module "+orUnknown(d.Attrs.Get("module"))+" was missing at the next start")
+			add("Check after each deploy that the app loads before it takes traffic", resolveCommand(d), moduleSentence(d)+" at the next start")
 			if f.root != nil && f.root.Kind == culprit.KindDeploy && f.downs[0].from.Sub(f.root.Time) > 30*time.Second {
 				add("Restart as part of the deploy, so that a broken release fails while you look", "", "the deploy came "+ago(f.downs[0].from.Sub(f.root.Time))+" before and restarted nothing")
 			}
 		case culprit.VerdictStartupError, culprit.VerdictPortInUse:
 			add("Check the configuration before the old process is stopped", "", firstLine(f.words.decisive().Message, 120))
+		case culprit.VerdictWrongAddress:
+			add("Let nginx and "+s.name+" take the address from one place, and ask it after each start", "ss -ltnp", f.words.entity)
+		case culprit.VerdictHangTimeout:
+			add("Find what keeps "+subject(f)+" from answering", "node --cpu-prof ...", "its connections were taken and not answered; monitorEventLoopDelay of perf_hooks tells whether the event loop stood still")
+		case culprit.VerdictKeepaliveRace:
+			add("Let "+subject(f)+" keep idle connections longer than nginx does", "server.keepAliveTimeout = 65_000", "nginx keeps them for 60 s unless keepalive_timeout of the upstream says otherwise; Node for 5 s")
+		case culprit.VerdictNginxDown:
+			add("Test nginx's configuration and reload it: a restart stops the old one first", "nginx -t && systemctl reload nginx", firstLine(f.words.decisive().Message, 120))
+		case culprit.VerdictAppAnswered:
+			add("Look for these requests in the app's own log", "", "nginx only passed on what "+subject(f)+" answered")
 		case culprit.VerdictPlannedRestart, culprit.VerdictRestartUnexplained:
 			if v == culprit.VerdictRestartUnexplained {
 				add("Log who restarts services", auditCommand(s), "no record names who ordered the stop")

@@ -61,8 +61,8 @@ func (s *services) joinProcesses(events []*culprit.Event) {
 	}
 	for _, p := range list {
 		first, last := p.events[0], p.events[len(p.events)-1]
-		if s.byPID(p.pid, first.Time) != nil {
-			continue
+		if first.Process == "" || s.byPID(p.pid, first.Time) != nil {
+			continue // a file of some program's own, such as a database's
 		}
 		v := s.only(starts, first.Time.Add(-firstWords), first.Time)
 		if v == nil && lastWord(last.Kind) {

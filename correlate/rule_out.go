@@ -1,6 +1,7 @@
 package correlate
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -42,7 +43,7 @@ func (c *analysis) ruledOut(f *finding) []culprit.RuledOut {
 			}
 			reason := "the kernel killed " + e.Attrs.Get("comm") + " of another cgroup; nothing shows that " + subject(f) + " needs it"
 			switch {
-			case f.service != nil && f.service.runOf(int(e.Attrs.GetInt("victim_pid"))) != nil && e.Time.Before(from):
+			case f.service != nil && (f.service.runOf(int(e.Attrs.GetInt("victim_pid"))) != nil || victimUnit(e) == f.service.name) && e.Time.Before(from):
 				reason = "that was " + subject(f) + " itself, " + ago(from.Sub(e.Time)) + " before; it was started again since"
 			case !global(e):
 				reason += "; its limit is its own"
@@ -82,7 +83,7 @@ func (c *analysis) ruledOut(f *finding) []culprit.RuledOut {
 			}
 		}
 	}
-	if n, hosts := c.traffic.othersAnswered(o); n > 0 {
+	if n, hosts := c.traffic.othersAnswered(o); n > 0 && !f.gone() {
 		add("nginx", "nginx, network", fmt.Sprintf("%s to %s were answered meanwhile", plural(n, "request"), hosts))
 	}
 	for _, e := range c.exam.oomKills {
@@ -117,7 +118,7 @@ func subject(f *finding) string {
 	if f.service != nil {
 		return f.service.name
 	}
-	return strings.Join(f.outage.lane.upstreams, ", ")
+	return cmp.Or(strings.Join(f.outage.lane.upstreams, ", "), strings.Join(f.outage.lane.hosts, ", "), "the upstream")
 }
 
 // othersAnswered counts the requests to other upstreams that were answered

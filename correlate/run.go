@@ -2,6 +2,7 @@ package correlate
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"culprit"
@@ -21,6 +22,9 @@ type run struct {
 	words     *lastWords       // what ended it, or keeps it from serving
 	limit     *culprit.Event   // a listener's restart without a time that ended it, see placeRestarts
 	limitSure bool             // no other stop could be meant
+	listens   []*culprit.Event // where it says that it listens
+	elsewhere *culprit.Event   // of these, the first if none is where nginx looks
+	answered  bool             // requests were answered in it
 	failed    bool             // it never served between two instants at which the service should have
 }
 
@@ -118,6 +122,10 @@ func (v *service) trace() {
 		}
 		switch e.Kind {
 		case culprit.KindStarted, culprit.KindSpawned, culprit.KindContainerStarted:
+			if strings.HasPrefix(e.Message, "Finished ") { // what runs once has ended
+				v.once = true
+				continue
+			}
 			if r != nil && r.exit == nil && r.start == nil && r.order == nil && len(r.said) == 0 {
 				r.start = e
 			} else if r == nil || r.exit != nil || r.start != nil || r.order != nil {
@@ -141,8 +149,14 @@ func (v *service) trace() {
 			if e.Kind == culprit.KindAppStarted && e.PID > 1 {
 				r.pid = e.PID
 			}
+			if e.Kind == culprit.KindAppStarted && listenAddress(e) != "" {
+				r.listens = append(r.listens, e)
+			}
 		case culprit.KindStopping, culprit.KindWaiting:
-			if r == nil || r.exit != nil {
+			if r == nil {
+				r = begin(nil) // it began before the logs do
+			}
+			if r.exit != nil {
 				continue
 			}
 			if r.order == nil {
@@ -220,6 +234,24 @@ func (v *service) trace() {
 	v.alignUntimed()
 }
 
+// endAtBoot ends what ran when the machine went down without a word: a run that a
+// boot and a new start follow. Where the logs of the service begin with the boot,
+// requests before it show that there was something to end.
+func (v *service) endAtBoot(events []*culprit.Event, served *series) {
+	for _, b := range events {
+		if b.Kind != culprit.KindBoot || b.Time.IsZero() || len(v.runs) == 0 {
+			continue
+		}
+		i := slices.IndexFunc(v.runs, func(r *run) bool { return r.start != nil && r.began().After(b.Time) })
+		switch {
+		case i > 0 && v.runs[i-1].exit == nil && v.runs[i-1].began().Before(b.Time):
+			v.runs[i-1].exit = b
+		case i == 0 && served.between(0, b.Time.Unix()-1) > 0:
+			v.runs = slices.Insert(v.runs, 0, &run{service: v, exit: b})
+		}
+	}
+}
+
 // justEnded returns the run before r that a last word without a pid belongs to:
 // logs of whole seconds don't tell whether it stands before the exit or behind
 // the next start. A run that failed and said nothing yet has it.
@@ -259,13 +291,19 @@ func (v *service) runOf(pid int) *run {
 // since such a file is usually older than the manager's log.
 func (v *service) alignUntimed() {
 	var words []*culprit.Event
+	heap := false
 	for _, e := range v.untimed {
-		if lastWord(e.Kind) && e.Attrs.Get("fatal") != "false" {
+		if e.Kind == culprit.KindHeapOOM || lastWord(e.Kind) && e.Attrs.Get("fatal") != "false" {
 			words = append(words, e)
+			heap = heap || e.Kind == culprit.KindHeapOOM
 		}
 	}
 	if len(words) == 0 {
 		return
+	}
+	// V8 aborts when its heap is full; an error that Node reports ends with a status.
+	fits := func(word *culprit.Event, r *run) bool {
+		return (word.Kind == culprit.KindHeapOOM) == (r.fate().signal == "SIGABRT") || !heap
 	}
 	var silent []*run
 	for _, r := range v.runs {
@@ -273,13 +311,17 @@ func (v *service) alignUntimed() {
 		if r.exit == nil || f.clean || f.signal != "" && f.signal != "SIGABRT" {
 			continue
 		}
-		if !slices.ContainsFunc(r.said, func(e *culprit.Event) bool { return lastWord(e.Kind) }) {
+		if !slices.ContainsFunc(r.said, func(e *culprit.Event) bool { return lastWord(e.Kind) || e.Kind == culprit.KindHeapOOM }) {
 			silent = append(silent, r)
 		}
 	}
 	i := len(words) - 1
-	for j := len(silent) - 1; i >= 0 && j >= 0; i, j = i-1, j-1 {
+	for j := len(silent) - 1; i >= 0 && j >= 0; j-- {
+		if !fits(words[i], silent[j]) {
+			continue
+		}
 		silent[j].heard(words[i])
+		i--
 	}
 	v.spare = words[:i+1]
 }

@@ -53,7 +53,7 @@ func merge(events []*culprit.Event) []*culprit.Event {
 			list = list[1:]
 		}
 		for _, o := range list {
-			if !inSource(o, e.Places[0].Source) {
+			if !inSource(o, e.Places[0].Source) || e.Kind == culprit.KindOOMKill && k.pid > 1 {
 				twin = o
 				break
 			}
@@ -78,7 +78,11 @@ func merge(events []*culprit.Event) []*culprit.Event {
 // absorb gives the first telling what the second knows better: the finer time,
 // the unit, the pid.
 func absorb(e, o *culprit.Event) {
-	e.Places = append(e.Places, o.Places...)
+	if inSource(e, o.Places[0].Source) { // a kernel report whose lines were not joined
+		e.Text += "\n" + o.Text
+	} else {
+		e.Places = append(e.Places, o.Places...)
+	}
 	if e.Unit == "" {
 		e.Unit = o.Unit
 	}

@@ -2,7 +2,10 @@ package correlate
 
 import (
 	"cmp"
+	"path"
+	"slices"
 	"strings"
+	"time"
 
 	"culprit"
 )
@@ -35,8 +38,12 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		f.words = &lastWords{verdict: v, joined: "address", entity: strings.Join(o.lane.upstreams, ", "), terms: []culprit.Term{term(feature, 4, why)}, evidence: []*culprit.Event{e}}
 	}
 	total := o.counts.Failed
+	if rest := total - b.NoLive; rest > 0 {
+		total = rest // that every server was marked as failed follows from how they failed
+	}
 	main := func(n int) bool { return n > 0 && n*2 >= total }
 	remote := c.remote(o.lane)
+	alive := o.lane.answered.between(o.start.Unix()+1, o.end.Unix())
 	switch {
 	case main(b.Socket):
 		e := lead(phaseSocket)
@@ -55,18 +62,36 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		say(culprit.VerdictTLSUpstream, phaseTLS, "nginx_sentence", "TLS to the upstream failed")
 	case main(b.BadResponse):
 		say(culprit.VerdictBadResponse, phaseBadResponse, "nginx_sentence", "the upstream answered with what nginx cannot use")
-	case main(o.counts.Status["503"]) && main(b.None):
-		say(culprit.VerdictAppAnswered, phaseNone, "upstream_status", "the upstream itself answered 503: nginx notes that status only from there")
+	case main(o.own()):
+		say(culprit.VerdictAppAnswered, phaseNone, "upstream_status", "the upstream itself answered so: the access log notes its status and its header")
+	case main(b.None) && main(o.counts.Status["502"]+o.counts.Status["504"]) && c.errorLogSilent(o):
+		say(culprit.VerdictAppAnswered, phaseNone, "no_error_line", "nginx logs each failure of its own, and its error log holds none: the upstream answered so")
 	case main(b.DNS):
 		say(culprit.VerdictDNS, phaseDNS, "nginx_sentence", "the upstream's name did not resolve")
 	case remote != "" && main(b.Refused+b.ConnectTimeout+b.ReadTimeout+b.Reset+b.ClosedEarly):
 		say(culprit.VerdictRemoteUpstream, mainPhase(b), "remote_address", remote+" is no address of this machine: its own logs tell why")
+	case main(b.ReadTimeout+b.ConnectTimeout) && b.ReadTimeout > 0 && b.Refused == 0 && (b.Reset+b.ClosedEarly)*10 <= total && remote == "" &&
+		c.coverage.fate(f.service, o.start) && !c.complained(cands, o):
+		v := culprit.VerdictHangTimeout
+		why := "it took the connections, so it listened, and answered nobody in time"
+		if alive > o.counts.Failed {
+			v, why = v+"_route", "it took the connections and answered "+plural(alive, "other request")+" meanwhile"
+		}
+		say(v, phaseReadTimeout, "nginx_sentence", why)
+	}
+	if f.verdict == "" && main(b.Reset+b.ClosedEarly) && remote == "" && c.coverage.fate(f.service, o.start) && !c.complained(cands, o) {
+		switch posts := o.posts(); {
+		case posts*10 >= total*9 && alive > o.counts.Failed && o.lane.nRetried > 0:
+			say(culprit.VerdictKeepaliveRace, mainPhase(b), "only_unsafe_methods", "only requests failed that nginx may not send again; "+plural(alive, "other")+" were answered meanwhile, the same failure among them")
+		case f.service != nil && f.service.lives(o):
+			say(culprit.VerdictBadResponse+"_closed_early", mainPhase(b), "alive", "the same process ran before, meanwhile and after, and closed connections without an answer")
+		}
 	}
 	if f.verdict != "" {
 		return
 	}
 	f.verdict = culprit.VerdictInconclusive
-	up := cmp.Or(strings.Join(o.lane.upstreams, ", "), o.lane.subject())
+	up := cmp.Or(strings.Join(o.lane.upstreams, ", "), strings.Join(o.lane.hosts, ", "), "the upstream")
 	name := up
 	if f.service != nil {
 		name = f.service.name + " (" + up + ")"
@@ -76,7 +101,7 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		f.knownTo = name + " did not answer before its clients gave up"
 		f.remedy = "log $upstream_response_time and the event loop's delay"
 	case main(b.Refused):
-		f.knownTo = "nothing listened on " + up + "; no record says why " + name + " was gone"
+		f.knownTo = "nothing listened on " + up + ", and no record says why"
 		f.remedy = "journalctl --no-pager -o short-precise (or the log of what runs the app) around this time"
 	case main(b.ReadTimeout):
 		f.knownTo = name + " took connections but did not answer in time"
@@ -87,6 +112,9 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		f.knownTo = name + " dropped connections that were open; no record shows that it ended"
 	case main(b.NoLive):
 		f.knownTo = "every server of " + up + " was marked as failed"
+	case main(o.counts.Status["503"]) && main(b.None):
+		f.knownTo = "most requests to " + up + " got 503, and no log says whether nginx or the upstream answered so"
+		f.remedy = "add $upstream_status to the log_format"
 	case b.None == total && total > 0:
 		f.knownTo = "requests to " + up + " failed and nginx's error log does not say how"
 		f.remedy = "set error_log to level error for this server"
@@ -121,6 +149,101 @@ func (s *services) complains(cands []*service) (*service, *culprit.Event) {
 		}
 	}
 	return found, last
+}
+
+// fromHang settles an outage whose service answered nobody until it was stopped.
+func (c *analysis) fromHang(f *finding) {
+	d := f.downs[0]
+	f.service, f.downs = d.service, nil
+	f.verdict = culprit.VerdictHangTimeout
+	f.words = &lastWords{verdict: f.verdict, joined: "address", entity: d.ended[0].entity(), evidence: []*culprit.Event{},
+		terms: []culprit.Term{term("nginx_sentence", 4, "it took the connections, so it listened, and answered nobody in time"), term("stopped_later", 2, "it was stopped only after that")}}
+	for _, e := range f.outage.samples {
+		if p := sampledPhase(e); p == phaseReadTimeout || p == phaseConnectTimeout {
+			f.words.evidence = append(f.words.evidence, e)
+		}
+	}
+	f.words.evidence = append(f.words.evidence, d.ended[0].words.evidence...)
+}
+
+// complained reports whether one of the services logged trouble with what it
+// needs while nobody was answered: then that may be behind it.
+func (c *analysis) complained(cands []*service, o *outage) bool {
+	return slices.ContainsFunc(cands, func(v *service) bool {
+		return slices.ContainsFunc(v.events, func(e *culprit.Event) bool {
+			return dependency(wordVerdicts[e.Kind]) && within(e.Time, o.start, time.Minute, o.end.Sub(o.start)+5*time.Second)
+		})
+	})
+}
+
+// own counts the failed requests that the upstream answered itself.
+func (o *outage) own() (n int) {
+	for i := range o.failures {
+		if o.failures[i].own {
+			n += int(o.failures[i].n)
+		}
+	}
+	return n
+}
+
+// posts counts the failed requests of methods that nginx does not send again.
+func (o *outage) posts() (n int) {
+	for i := range o.failures {
+		if o.failures[i].post {
+			n += int(o.failures[i].n)
+		}
+	}
+	return n
+}
+
+// lives reports whether one run of a service spans an outage and nothing that it
+// said meanwhile tells of a death inside it, such as that of a worker.
+func (v *service) lives(o *outage) bool {
+	from, to := o.start.Add(-around), o.end.Add(around)
+	if !slices.ContainsFunc(v.runs, func(r *run) bool {
+		return !r.began().IsZero() && r.began().Before(o.start) && (r.exit == nil || r.end().After(to))
+	}) {
+		return false
+	}
+	return !slices.ContainsFunc(v.events, func(e *culprit.Event) bool {
+		return between(e.Time, from, to) && (lastWord(e.Kind) || e.Kind == culprit.KindAppStarted || e.Kind == culprit.KindHeapOOM || e.Kind == culprit.KindUnitOOMKill)
+	})
+}
+
+// errorLogSilent reports whether nginx would have logged the failures of an
+// outage: the error logs of every server that passes on to it are configured to
+// hold errors, and what was read of them reaches over it.
+func (c *analysis) errorLogSilent(o *outage) bool {
+	addrs := c.addresses(o.lane)
+	found := false
+	for i := range c.topo.Servers {
+		s := &c.topo.Servers[i]
+		if !slices.ContainsFunc(s.Locations, func(l culprit.Location) bool {
+			return slices.ContainsFunc(c.topo.serversOf(l.Pass), func(a string) bool { return slices.Contains(addrs, a) })
+		}) {
+			continue
+		}
+		if len(s.ErrorLogs) == 0 || !slices.ContainsFunc(s.ErrorLogs, func(l culprit.Log) bool {
+			return l.Format != "crit" && l.Format != "alert" && l.Format != "emerg" && c.reaches(path.Base(l.Path), o)
+		}) {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
+// reaches reports whether the log of a name was read from before an outage to
+// behind it, or was read and is empty.
+func (c *analysis) reaches(name string, o *outage) bool {
+	for _, s := range c.cover {
+		if logName(s.source) == name && s.first.Before(o.start) && s.last.After(o.end) {
+			return true
+		}
+	}
+	// The access log begins before it, and the two are rotated together.
+	return o.lane.answered.between(o.start.Unix()-quietAlone, o.start.Unix()-1) > 0 &&
+		slices.ContainsFunc(c.silent, func(source string) bool { return logName(source) == name })
 }
 
 func sampledPhase(e *culprit.Event) phase {

@@ -24,6 +24,7 @@ type service struct {
 	unplaced []*culprit.Event   // restarts in listeners' logs that no stop was found for
 	spare    []*culprit.Event   // of untimed, last words that no exit was found for
 	listens  []listening
+	once     bool // a unit that does its work and ends
 	runs     []*run
 	pids     map[int]bool
 	guessed  map[int]bool // of pids, those that are joined by time only
@@ -385,6 +386,21 @@ func (s *services) configured(addresses []string) []*service {
 				return slices.ContainsFunc(addresses, func(a string) bool { return listens(l, a) })
 			})
 		}) {
+			out = append(out, v)
+		}
+	}
+	if len(out) != 1 {
+		return nil
+	}
+	return out
+}
+
+// onlyApp returns the only application that the logs tell of: like configured it
+// names what failed, and proves nothing.
+func (s *services) onlyApp() []*service {
+	var out []*service
+	for _, v := range s.list {
+		if !managerUnit(v.name) && !webServer(v.name) && !backstage(v.name) && len(v.events)+len(v.untimed) > 0 && v.isApp() {
 			out = append(out, v)
 		}
 	}

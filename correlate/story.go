@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -54,11 +55,6 @@ func upstreamsOf(l *lane) []string {
 	return out
 }
 
-// subject names what was asked: addresses, else hosts, else nginx itself.
-func (l *lane) subject() string {
-	return cmp.Or(strings.Join(upstreamsOf(l), ", "), strings.Join(l.hosts, ", "), "nginx")
-}
-
 // incidentID is stable for the same first failure at the same upstream.
 func incidentID(inc *culprit.Incident) string {
 	h := sha256.Sum256([]byte(strings.Join(inc.Upstreams, ",") + inc.Start.UTC().Format(time.RFC3339)))
@@ -69,6 +65,9 @@ func incidentID(inc *culprit.Incident) string {
 func (c *analysis) ongoing(f *finding) bool {
 	if c.now.IsZero() || c.now.Sub(f.outage.end) > quiet*time.Second {
 		return false
+	}
+	if f.gone() {
+		return !f.outage.end.Before(c.now)
 	}
 	for _, d := range f.downs[:min(len(f.downs), 1)] {
 		if d.back != nil && d.back.ready != nil && d.back.ready.Kind == culprit.KindAppStarted && d.back.exit == nil && !d.to.Before(f.outage.end) {
@@ -285,6 +284,9 @@ func (t *teller) down() *downtime {
 func (t *teller) links() {
 	f, inc := t.f, t.inc
 	if f.run == nil {
+		if f.words != nil {
+			inc.Initiator = f.words.initiator
+		}
 		if f.words != nil && f.verdict != culprit.VerdictInconclusive {
 			inc.Trigger = culprit.Link{Kind: string(f.verdict), Entity: f.words.entity, Time: timeOf(f.outage.start)}
 			inc.Root = inc.Trigger
@@ -352,6 +354,9 @@ func (t *teller) chain() {
 		}
 		step(at, string(w.verdict), w.entity, endSentence(f.trigger), role, w.evidence...)
 	}
+	if f.run == nil && f.words != nil && f.verdict != culprit.VerdictInconclusive {
+		step(f.outage.start, string(f.verdict), f.words.entity, title(f), "failure", f.words.evidence...)
+	}
 	d := t.down()
 	if f.run != nil && f.run != f.trigger && f.words != nil {
 		n := 0
@@ -364,7 +369,11 @@ func (t *teller) chain() {
 		if n > 1 {
 			text += ", " + itoa(n) + " times"
 		}
-		step(f.run.mark(), string(f.words.verdict), f.words.entity, text, "failure", f.words.evidence...)
+		at := f.run.mark()
+		if e := f.words.decisive(); e != nil && !e.Time.IsZero() && e.Time.Before(at) {
+			at = e.Time
+		}
+		step(at, string(f.words.verdict), f.words.entity, text, "failure", f.words.evidence...)
 	}
 	if d != nil {
 		if g := d.last().gaveUp; g != nil {
@@ -416,6 +425,9 @@ func rootSentence(f *finding) string {
 	case culprit.KindPackageChange:
 		return "Packages were changed: " + firstLine(e.Message, 100)
 	case culprit.KindCommand:
+		if who := e.Attrs.Get("user"); who != "" {
+			return who + " ran " + strings.TrimSpace(e.Attrs.Get("command"))
+		}
 		return initiatorOf(e) + " ran a command"
 	}
 	return firstLine(e.Message, 120)
@@ -449,22 +461,36 @@ func endSentence(r *run) string {
 	case culprit.VerdictHeapOOM:
 		return name + " reached V8's heap limit and aborted"
 	case culprit.VerdictModuleNotFound:
-		s := name + " could not start: " + moduleSentence(d)
-		return s
+		return name + " could not start: " + moduleSentence(d)
+	case culprit.VerdictStartupError:
+		return name + " could not start: " + firstLine(d.Message, 120)
 	case culprit.VerdictPlannedRestart:
-		return name + " was stopped on order of " + w.initiator
+		return name + " was stopped on order of " + w.orderedBy()
 	case culprit.VerdictRestartUnexplained:
 		return name + " was stopped on order; no record says whose"
 	case culprit.VerdictKilled, culprit.VerdictExited, culprit.VerdictNativeCrash:
 		return w.entity
 	case culprit.VerdictHostReboot:
+		if d.Kind == culprit.KindBoot {
+			return "The machine went down without a word and started again"
+		}
 		return "The machine was shut down"
 	case culprit.VerdictPortInUse:
 		return name + " could not listen: the address was taken"
+	case culprit.VerdictWrongAddress:
+		return w.entity + ", which is not where nginx looks"
 	case culprit.VerdictDependencyRefused:
 		return name + " could not reach " + dependencyName(d)
 	}
 	return name + " died: " + firstLine(d.Message, 120)
+}
+
+// orderedBy names who ordered a stop in a sentence.
+func (w *lastWords) orderedBy() string {
+	if w.change != nil && w.change.Kind == culprit.KindDeploy && w.change.Attrs.Get("user") == "" {
+		return "a deploy"
+	}
+	return w.initiator
 }
 
 func moduleSentence(d *culprit.Event) string {
@@ -501,25 +527,40 @@ func global(e *culprit.Event) bool {
 
 func impactSentence(f *finding) string {
 	c := f.outage.counts
-	up := f.outage.lane.subject()
+	if f.gone() {
+		return "No request was logged for " + ago(f.outage.end.Sub(f.outage.start))
+	}
+	up := ""
+	if l := laneName(f.outage.lane); l != "" {
+		up = " to " + l
+	}
 	if c.Of > 0 && c.Of == c.Failed {
-		return "Every request to " + up + " failed"
+		return "Every request" + up + " failed"
 	}
 	if c.Of > 0 {
-		return fmt.Sprintf("%d of %d requests to %s failed", c.Failed, c.Of, up)
+		return fmt.Sprintf("%d of %s%s failed", c.Failed, plural(c.Of, "request"), up)
 	}
-	return plural(c.Failed, "request") + " to " + up + " failed"
+	return plural(c.Failed, "request") + up + " failed"
+}
+
+// laneName names what failed: its upstreams, else its hosts, "" if neither is known.
+func laneName(l *lane) string {
+	return cmp.Or(strings.Join(upstreamsOf(l), ", "), strings.Join(l.hosts, ", "))
 }
 
 // title is the sentence that people read first: subject, what happened, why.
 func title(f *finding) string {
-	name := f.outage.lane.subject()
+	name := laneName(f.outage.lane)
 	if f.service != nil {
 		name = f.service.name
 	}
 	w := f.words
-	if f.verdict == culprit.VerdictInconclusive || w == nil {
-		return name + " failed requests: we do not know why"
+	switch {
+	case f.verdict != culprit.VerdictInconclusive && w != nil:
+	case name == "":
+		return "Requests failed and we do not know why"
+	default:
+		return name + ": requests failed and we do not know why"
 	}
 	d := w.decisive()
 	startup := func(why string) string {
@@ -554,6 +595,8 @@ func title(f *finding) string {
 		return startup(firstLine(d.Message, 80))
 	case culprit.VerdictPortInUse:
 		return startup("its port is taken")
+	case culprit.VerdictWrongAddress:
+		return name + " listens on " + listenAddress(d) + ", but nginx looks for it at " + laneName(f.outage.lane)
 	case culprit.VerdictUncaughtException:
 		return name + " died of its own error: " + firstLine(d.Message, 80)
 	case culprit.VerdictNativeCrash:
@@ -572,18 +615,32 @@ func title(f *finding) string {
 	case culprit.VerdictDependencyExhausted:
 		return name + " cannot work: no connection left in its pool"
 	case culprit.VerdictPlannedRestart:
-		return name + " was restarted on order of " + w.initiator
+		return name + " was restarted on order of " + w.orderedBy()
 	case culprit.VerdictRestartUnexplained:
 		return name + " was stopped on order: no record says whose"
 	case culprit.VerdictHostReboot:
 		return name + " was down: the machine was restarted"
+	case culprit.VerdictHangTimeout:
+		if f.verdict != culprit.VerdictHangTimeout {
+			return name + " is alive, but left some requests without an answer in time"
+		}
+		return name + " is alive, but did not answer in time"
+	case culprit.VerdictAppAnswered:
+		return name + " itself answered with " + answered(f.outage)
 	case culprit.VerdictSocketPermission:
 		return "nginx may not connect to " + name + ": its socket does not permit it"
 	case culprit.VerdictSocketMissing:
 		return "nginx cannot find the socket of " + name
 	case culprit.VerdictTLSUpstream:
 		return "nginx cannot agree on TLS with " + name
+	case culprit.VerdictNginxDown:
+		return "nginx was down: nobody could reach anything behind it"
+	case culprit.VerdictKeepaliveRace:
+		return name + " closes connections that nginx uses again: what may not be sent twice fails"
 	case culprit.VerdictBadResponse:
+		if f.verdict != culprit.VerdictBadResponse {
+			return name + " is alive, but closed connections without an answer"
+		}
 		return name + " answers with what nginx cannot use"
 	case culprit.VerdictDNS:
 		return "The name of " + name + " did not resolve"
@@ -591,6 +648,11 @@ func title(f *finding) string {
 		return name + " is on another machine and did not answer: look there"
 	}
 	return name + ": " + string(f.verdict)
+}
+
+// answered lists the statuses of the failed requests.
+func answered(o *outage) string {
+	return strings.Join(slices.Sorted(maps.Keys(o.counts.Status)), ", ")
 }
 
 // firstLine cuts a message to one line of at most n runes.

@@ -113,6 +113,43 @@ func (t *topology) group(pass string) string {
 	return a
 }
 
+// tries returns how many addresses nginx may try for a request that failed at one.
+func (t *topology) tries(addr string) int {
+	most := 1
+	count := func(servers []string) {
+		n, in := 0, false
+		for _, s := range servers {
+			n++
+			if strings.HasPrefix(s, "localhost:") {
+				n++ // ::1 and 127.0.0.1
+			}
+			in = in || listens(s, addr)
+		}
+		if in {
+			most = max(most, n)
+		}
+	}
+	for i := range t.Groups {
+		count(t.Groups[i].Servers)
+	}
+	for i := range t.Servers {
+		for j := range t.Servers[i].Locations {
+			count(t.serversOf(t.Servers[i].Locations[j].Pass))
+		}
+	}
+	return most
+}
+
+// passed returns every address that nginx is configured to pass requests to.
+func (t *topology) passed() (all []string) {
+	for i := range t.Servers {
+		for j := range t.Servers[i].Locations {
+			all = append(all, t.serversOf(t.Servers[i].Locations[j].Pass)...)
+		}
+	}
+	return all
+}
+
 // serversOf returns the addresses behind an upstream's name.
 func (t *topology) serversOf(upstream string) []string { return t.UpstreamOf(upstream) }
 
@@ -133,7 +170,7 @@ func listens(listen, addr string) bool {
 	if err != nil {
 		ah, ap = addr, "80"
 	}
-	return lp == ap && (anyHost(lh) || lh == ah || loopback(lh) && loopback(ah))
+	return lp == ap && (anyHost(lh) || lh == ah || lh == "localhost" && loopback(ah) || ah == "localhost" && loopback(lh))
 }
 
 func anyHost(h string) bool { return h == "" || h == "0.0.0.0" || h == "::" || h == "*" }

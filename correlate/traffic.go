@@ -145,6 +145,7 @@ type request struct {
 	status int16
 	failed bool
 	own    bool // the upstream itself answered with this status (upstream_status says so)
+	post   bool // of a method that nginx does not send again
 	ours   bool // nginx answered by itself: no upstream was asked
 }
 
@@ -157,6 +158,8 @@ type errorLine struct {
 	host   id
 	up     id
 	phase  phase
+	errno  int16 // see stamp
+	post   bool  // see request
 }
 
 // A series counts by second.
@@ -230,6 +233,7 @@ type stamp struct {
 	source, host, up id
 	phase            phase
 	status           int16
+	errno            int16 // of a socket: a missing one is not a forbidden one
 }
 
 // A failureSort is what is kept of all failures of one sort.
@@ -316,7 +320,7 @@ func hash32(s string) uint32 {
 // field collects the attributes of a request in one pass.
 type fields struct {
 	client, method, path, host, server, upstream, list, upstreamStatus, finalStatus, took string
-	phase, connectAddr                                                                    string
+	phase, connectAddr, header                                                            string
 	status, errno                                                                         int64
 }
 
@@ -341,6 +345,8 @@ func (f *fields) read(a culprit.Attrs) {
 			f.upstreamStatus = a[i].Value.String()
 		case "final_status":
 			f.finalStatus = a[i].Value.String()
+		case "upstream_header_time":
+			f.header = a[i].Value.String()
 		case "request_time":
 			f.took = a[i].Value.String()
 		case "phase":
@@ -392,8 +398,11 @@ func (t *traffic) addAccess(r *culprit.Record) {
 		t.pair(f.list, q.up)
 	}
 	if f.status == 502 || f.status == 503 || f.status == 504 || f.status == 499 {
-		// nginx notes 502 and 504 for its own failures to reach an upstream, but never 503.
-		q.own = f.status == 503 && strings.HasSuffix(f.upstreamStatus, "503")
+		// nginx notes 502 and 504 for its own failures to reach an upstream, but never 503, and no header that it did not get;
+		// it limits before it asks an upstream.
+		q.own = f.status != 499 && strings.HasSuffix(f.upstreamStatus, statusText(int16(f.status))) && (f.status == 503 || millis(f.header) >= 0) ||
+			f.status == 503 && f.upstreamStatus == "" && f.upstream != "" && f.upstream != "-"
+		q.post = unsafe(f.method)
 		q.failed = true
 		q.key = requestKey(f.client, f.method, f.path)
 		q.client = hash32(f.client)
@@ -451,7 +460,7 @@ func (k *keySet) has(key uint64) bool {
 func (k *keySet) clear() { clear(k.bits) }
 
 func (t *traffic) keep(q request, r *culprit.Record, sec int64) {
-	k := t.sort(stamp{q.source, q.host, q.up, phaseNone, q.status})
+	k := t.sort(stamp{source: q.source, host: q.host, up: q.up, status: q.status})
 	if len(t.requests) < maxItems {
 		t.requests = append(t.requests, q)
 	} else {
@@ -543,7 +552,11 @@ func (t *traffic) addError(r *culprit.Record) {
 		host = hostName(f.server)
 	}
 	e := errorLine{at: r.Time.UnixNano(), source: t.names.id(r.Source), host: t.names.id(host), up: t.names.id(culprit.PassAddress(f.upstream)), phase: ph}
-	k := t.sort(stamp{source: e.source, host: e.host, up: e.up, phase: ph})
+	e.post = unsafe(f.method)
+	if ph == phaseSocket {
+		e.errno = int16(f.errno)
+	}
+	k := t.sort(stamp{source: e.source, host: e.host, up: e.up, phase: ph, errno: e.errno})
 	if len(t.errors) < maxItems {
 		e.key = requestKey(f.client, f.method, f.path)
 		e.client = hash32(f.client)
@@ -557,6 +570,10 @@ func (t *traffic) addError(r *culprit.Record) {
 	}
 	k.sample(sec, r, t.names.name(e.up))
 }
+
+// unsafe tells the methods that nginx does not send to another server, or on a
+// new connection, once a request has gone out.
+func unsafe(method string) bool { return method == "POST" || method == "PATCH" || method == "LOCK" }
 
 // addLimited takes a line that says that nginx refused a request by itself.
 func (t *traffic) addLimited(r *culprit.Record) {

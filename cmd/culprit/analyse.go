@@ -98,6 +98,11 @@ func analyse(ctx context.Context, q question) (*answer, error) {
 		a.covered = a.covered || info.Records > 0 && strings.HasPrefix(info.Format, "nginx_")
 		a.lines += info.Records
 	}
+	for _, k := range in.Skipped {
+		if k.Why == "empty" {
+			c.Silent(k.Name)
+		}
+	}
 	for _, g := range slices.Concat(in.Gaps, gaps) {
 		c.AddGap(g)
 	}

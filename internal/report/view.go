@@ -109,6 +109,8 @@ func (v *view) tellUsers() {
 		v.users = fmt.Sprintf("%s of %s to %s failed", number(f.Failed), plural(f.Of, "request"), v.asked)
 	case f.Failed > 0:
 		v.users = fmt.Sprintf("%s to %s failed", plural(f.Failed, "request"), v.asked)
+	case f.ErrorLines == 0:
+		v.users = "no request was logged, whoever came"
 	default:
 		v.users = fmt.Sprintf("nginx logged %s for %s; no access log says how many requests there were", plural(f.ErrorLines, "failure"), v.asked)
 	}
