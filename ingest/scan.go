@@ -219,13 +219,20 @@ func (s *fileStream) saw(x found) {
 	}
 }
 
+// missed notes that a stream's file seems to be there and could not be looked at:
+// the next scan has to.
+func (s *fileStream) missed(x found) {
+	s.saw(x)
+	s.size = -1
+}
+
 // resume looks at a file that is not held and has changed, or was not looked at
 // since the start. It reads on if there is more, and reports false if it is not
 // the stream's file after all.
 func (f *Follower) resume(s *fileStream, x found) bool {
 	file, err := os.Open(x.path)
 	if err != nil {
-		s.saw(x)
+		s.missed(x)
 		f.unsure[s.cp.Source] = errors.Is(err, fs.ErrNotExist)
 		return true // not now
 	}
@@ -236,7 +243,7 @@ func (f *Follower) resume(s *fileStream, x found) bool {
 		}
 	}()
 	if fi, err := file.Stat(); err != nil || inodeOf(fi) != x.inode {
-		s.saw(x)
+		s.missed(x)
 		f.unsure[s.cp.Source] = true
 		return true // renamed at this moment; the next scan sees it
 	}
