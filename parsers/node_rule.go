@@ -132,6 +132,9 @@ func traceNext(line string, state *int) step {
 			setPhase(state, phaseBlock)
 			setWide(state, baseShift, 0)
 			return stepJoin
+		case *state&loggedBit != 0 && strings.HasPrefix(line, "error: "): // how errors of pg call themselves
+			*state &^= loggedBit
+			return stepMaybe
 		case entryLine(line) || sourceLine(line):
 			return stepEnd
 		}
