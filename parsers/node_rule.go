@@ -164,7 +164,7 @@ func traceNext(line string, state *int) step {
 		return stepMaybe
 
 	case phaseFrames:
-		if _, ok := moreFrames(rest); ok || cutFrame(indent, rest) {
+		if _, ok := moreFrames(rest); ok && (indent > 0 || rest != "...") || cutFrame(indent, rest) {
 			return stepJoin
 		}
 		switch {
