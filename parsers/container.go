@@ -207,6 +207,9 @@ func peelStamped(c *clock, line []byte, e *Envelope) bool {
 	switch {
 	case len(rest) >= 1 && rest[0] == ':' && (len(rest) == 1 || rest[1] == ' '):
 		e.Body = trimSpace(rest[1:])
+		if own, ok := bytes.CutPrefix(e.Body, []byte("PM2 error: ")); ok { // what the daemon itself wrote to stderr
+			e.pm2, e.Body = true, own
+		}
 	case nanoseconds(b[:s.n]) && (len(rest) == 0 || rest[0] == ' ' || rest[0] == '\t'):
 		n := min(len(rest), 1)
 		if !s.zoned && len(rest) > 2 && rest[1] == ' ' && rest[2] != ' ' {
@@ -385,12 +388,22 @@ func peelHeroku(c *clock, line []byte, e *Envelope) bool {
 	return true
 }
 
-// peelPM2Bus takes what "pm2 logs" of versions before 1.0 puts before the
-// daemon's own lines; a time follows.
+// peelPM2Bus takes what PM2 before 1.0 puts before the daemon's own lines: in
+// "pm2 logs", where a time follows, and in the daemon's terminal.
 //
 //	PM2: 2015-11-22 10:00:00: App name:shop id:0 exited with code 8
+//	PM2 App name:shop id:0 exited with code 8
 func peelPM2Bus(c *clock, line []byte, e *Envelope) bool {
 	const head = "PM2: "
+	if own, ok := bytes.CutPrefix(line, []byte("PM2 ")); ok && e.Format == "" {
+		for _, p := range [...]string{"App name:", "App [", "Stopping app:", "Process with pid ", "Starting execution sequence in -"} {
+			if len(own) > len(p) && string(own[:len(p)]) == p {
+				e.Prefix, e.Body = "PM2", own
+				return true
+			}
+		}
+		return false
+	}
 	if len(line) < len(head)+20 || string(line[:len(head)]) != head {
 		return false
 	}
