@@ -14,6 +14,7 @@ var containerFormats = []*format{
 	{name: "stamped", first: " 0123456789", transport: true, peel: peelStamped},
 	{name: "kubectl_prefix", first: "[", transport: true, peel: peelKubectl},
 	{name: "concurrently", first: "[", transport: true, peel: peelConcurrently},
+	{name: "task_runner", first: "@abcdefghijklmnopqrstuvwxyz", transport: true, peel: peelTask},
 	{name: "pm2_bus", first: "P", transport: true, peel: peelPM2Bus},
 	{name: "prefixed", transport: true, peel: peelPrefixed},
 	{name: "quoted", first: "> \t", transport: true, peel: peelQuoted},
@@ -305,6 +306,38 @@ func peelConcurrently(_ *clock, line []byte, e *Envelope) bool {
 	}
 	e.Prefix, e.Body = text(line[:n+2]), trimSpace(line[n+2:])
 	return true
+}
+
+// tasks are the scripts of package.json that are left running, or whose output
+// is pasted.
+var tasks = [...]string{"dev", "start", "serve", "build", "test", "start:dev", "start:prod", "start:debug"}
+
+// peelTask takes the package and its script off a line as turbo and pnpm write
+// them in a repository of several packages:
+//
+//	@shop/api:dev: Error: listen EADDRINUSE: address already in use :::3000
+//	apps/api start: Error: Cannot find module 'dotenv'
+func peelTask(_ *clock, line []byte, e *Envelope) bool {
+	if e.Format != "" {
+		return false
+	}
+	i, slash := 0, false
+	for i < len(line) && i < 80 && (isLetter(line[i]) || digit(line[i]) || line[i] == '-' || line[i] == '_' || line[i] == '.' || line[i] == '@' || line[i] == '/') {
+		slash = slash || line[i] == '/'
+		i++
+	}
+	if i == 0 || i == len(line) || line[i] != ':' && (line[i] != ' ' || !slash) {
+		return false
+	}
+	for _, t := range tasks {
+		b, ok := bytes.CutPrefix(line[i+1:], []byte(t))
+		if !ok || len(b) == 0 || b[0] != ':' || len(b) > 1 && b[1] != ' ' {
+			continue
+		}
+		e.Prefix, e.Body = text(line[:i]), trimSpace(b[1:])
+		return true
+	}
+	return false
 }
 
 // peelPrefixed takes the name that docker compose, foreman or pm2 logs put
