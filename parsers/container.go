@@ -14,6 +14,7 @@ var containerFormats = []*format{
 	{name: "stamped", first: " 0123456789", transport: true, peel: peelStamped},
 	{name: "kubectl_prefix", first: "[", transport: true, peel: peelKubectl},
 	{name: "concurrently", first: "[", transport: true, peel: peelConcurrently},
+	{name: "task_runner", first: "@abcdefghijklmnopqrstuvwxyz", transport: true, peel: peelTask},
 	{name: "pm2_bus", first: "P", transport: true, peel: peelPM2Bus},
 	{name: "prefixed", transport: true, peel: peelPrefixed},
 	{name: "quoted", first: "> \t", transport: true, peel: peelQuoted},
@@ -207,6 +208,9 @@ func peelStamped(c *clock, line []byte, e *Envelope) bool {
 	switch {
 	case len(rest) >= 1 && rest[0] == ':' && (len(rest) == 1 || rest[1] == ' '):
 		e.Body = trimSpace(rest[1:])
+		if own, ok := bytes.CutPrefix(e.Body, []byte("PM2 error: ")); ok { // what the daemon itself wrote to stderr
+			e.pm2, e.Body = true, own
+		}
 	case nanoseconds(b[:s.n]) && (len(rest) == 0 || rest[0] == ' ' || rest[0] == '\t'):
 		n := min(len(rest), 1)
 		if !s.zoned && len(rest) > 2 && rest[1] == ' ' && rest[2] != ' ' {
@@ -304,6 +308,38 @@ func peelConcurrently(_ *clock, line []byte, e *Envelope) bool {
 	return true
 }
 
+// tasks are the scripts of package.json that are left running, or whose output
+// is pasted.
+var tasks = [...]string{"dev", "start", "serve", "build", "test", "start:dev", "start:prod", "start:debug"}
+
+// peelTask takes the package and its script off a line as turbo and pnpm write
+// them in a repository of several packages:
+//
+//	@shop/api:dev: Error: listen EADDRINUSE: address already in use :::3000
+//	apps/api start: Error: Cannot find module 'dotenv'
+func peelTask(_ *clock, line []byte, e *Envelope) bool {
+	if e.Format != "" {
+		return false
+	}
+	i, slash := 0, false
+	for i < len(line) && i < 80 && (isLetter(line[i]) || digit(line[i]) || line[i] == '-' || line[i] == '_' || line[i] == '.' || line[i] == '@' || line[i] == '/') {
+		slash = slash || line[i] == '/'
+		i++
+	}
+	if i == 0 || i == len(line) || line[i] != ':' && (line[i] != ' ' || !slash) {
+		return false
+	}
+	for _, t := range tasks {
+		b, ok := bytes.CutPrefix(line[i+1:], []byte(t))
+		if !ok || len(b) == 0 || b[0] != ':' || len(b) > 1 && b[1] != ' ' {
+			continue
+		}
+		e.Prefix, e.Body = text(line[:i]), trimSpace(b[1:])
+		return true
+	}
+	return false
+}
+
 // peelPrefixed takes the name that docker compose, foreman or pm2 logs put
 // before a line:
 //
@@ -385,12 +421,22 @@ func peelHeroku(c *clock, line []byte, e *Envelope) bool {
 	return true
 }
 
-// peelPM2Bus takes what "pm2 logs" of versions before 1.0 puts before the
-// daemon's own lines; a time follows.
+// peelPM2Bus takes what PM2 before 1.0 puts before the daemon's own lines: in
+// "pm2 logs", where a time follows, and in the daemon's terminal.
 //
 //	PM2: 2015-11-22 10:00:00: App name:shop id:0 exited with code 8
+//	PM2 App name:shop id:0 exited with code 8
 func peelPM2Bus(c *clock, line []byte, e *Envelope) bool {
 	const head = "PM2: "
+	if own, ok := bytes.CutPrefix(line, []byte("PM2 ")); ok && e.Format == "" {
+		for _, p := range [...]string{"App name:", "App [", "Stopping app:", "Process with pid ", "Starting execution sequence in -"} {
+			if len(own) > len(p) && string(own[:len(p)]) == p {
+				e.Prefix, e.Body = "PM2", own
+				return true
+			}
+		}
+		return false
+	}
 	if len(line) < len(head)+20 || string(line[:len(head)]) != head {
 		return false
 	}

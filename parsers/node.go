@@ -114,7 +114,8 @@ func (x *nodeFailure) readLine(e *Envelope, s string, logged bool) bool {
 	default:
 		return false
 	}
-	x.props.code = x.code
+	x.metadata(s)
+	setOnce(&x.props.code, x.code)
 	x.props.fromMessage(x.message)
 	x.judge(s)
 	if x.kind == culprit.KindUncaughtException && x.frames == 0 {
@@ -131,6 +132,29 @@ func (x *nodeFailure) readLine(e *Envelope, s string, logged bool) bool {
 		return true
 	}
 	return x.kind != culprit.KindException || uncaughtWords(s) || exceptionContext(e)
+}
+
+// metadata reads the stack in the JSON that winston and others put behind a
+// message: error: boom {"code":"EPIPE","stack":"Error: boom\\n    at ..."}
+func (x *nodeFailure) metadata(s string) {
+	const key = `"stack":"`
+	if !strings.HasSuffix(s, "}") {
+		return
+	}
+	i := strings.Index(s, key)
+	if i < 0 || strings.LastIndexByte(s[:i], '{') <= 0 {
+		return
+	}
+	stack, _ := unquoteJS(s[i+len(key)-1:])
+	var t trace
+	readTrace(&t, stack)
+	if !t.headed || t.frames == 0 {
+		return
+	}
+	m := x.message
+	x.trace = t
+	x.props.fromMessage(t.message)
+	x.before, x.line, x.message = "", "", before(m, " {")
 }
 
 // phraseAt returns where the words begin that tell an error without a type from

@@ -41,6 +41,9 @@ func frameLine(indent int, rest string) (opens, ok bool) {
 	} else {
 		s = frameEnd(s)
 	}
+	if len(s) < 4 { // "at" and spaces
+		return false, false
+	}
 	return opens, frameSite(s[3:], indent > 0)
 }
 
@@ -260,6 +263,8 @@ func caretLine(line string) bool {
 //	From previous event:
 func moreFrames(rest string) (parts, ok bool) {
 	switch {
+	case rest == "...": // frames left out by whoever copied the trace
+		return false, true
 	case strings.HasPrefix(rest, "... "):
 		return false, strings.Contains(rest, "lines matching") || strings.HasSuffix(rest, " more") || strings.HasSuffix(rest, " frames ...")
 	case strings.HasPrefix(rest, "[... lines matching"):

@@ -134,8 +134,8 @@ func (h errorHead) text(line string) string {
 		m = strings.TrimRight(strings.TrimSuffix(m, "{"), " ")
 	}
 	if h.bracket {
-		if i := strings.Index(m, "] "); i > 0 { // "{ [Error: x] code: 'Y' }" of Node 4
-			if _, _, ok := property(m[i+2:]); ok {
+		if i := strings.Index(m, "] "); i > 0 { // "{ [Error: x] code: 'Y' }" of Node 4, "[Error: x] { code: 'Y' }"
+			if _, _, ok := property(strings.TrimPrefix(m[i+2:], "{ ")); ok {
 				return m[:i]
 			}
 		}

@@ -132,6 +132,9 @@ func traceNext(line string, state *int) step {
 			setPhase(state, phaseBlock)
 			setWide(state, baseShift, 0)
 			return stepJoin
+		case *state&loggedBit != 0 && strings.HasPrefix(line, "error: "): // how errors of pg call themselves
+			*state &^= loggedBit
+			return stepMaybe
 		case entryLine(line) || sourceLine(line):
 			return stepEnd
 		}
@@ -161,7 +164,7 @@ func traceNext(line string, state *int) step {
 		return stepMaybe
 
 	case phaseFrames:
-		if _, ok := moreFrames(rest); ok || cutFrame(indent, rest) {
+		if _, ok := moreFrames(rest); ok && (indent > 0 || rest != "...") || cutFrame(indent, rest) {
 			return stepJoin
 		}
 		switch {

@@ -218,6 +218,12 @@ func readTrace(t *trace, s string) {
 					continue
 				}
 			}
+			if !t.headed && indent == base && strings.HasPrefix(rest, "error: ") && t.message != "" {
+				t.before, t.line = t.message, ""
+				t.typ, t.message, t.headed = "error", rest[len("error: "):], true
+				msgFrom, msgTo = from+len(line)-len(t.message), from+len(line)
+				continue
+			}
 			if listing {
 				listing = false
 				continue

@@ -14,7 +14,7 @@ import (
 // message is about.
 func parsePM2(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	s := strings.TrimLeft(firstLine(text(body)), " ")
-	own := false
+	own := e.pm2
 	for _, p := range [...]string{"PM2 log: ", "PM2 error: ", "PM2 info: ", "PM2        | ", "PM2 | "} {
 		if rest, ok := strings.CutPrefix(s, p); ok {
 			s, own = rest, true

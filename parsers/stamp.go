@@ -3,6 +3,8 @@ package parsers
 import (
 	"bytes"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // A stamp is a time as it stands in a log.
@@ -66,6 +68,9 @@ func (c *clock) read(b []byte) stamp {
 		}
 		if s := c.monthFirst(b); s.n > 0 {
 			return s
+		}
+		if r, _ := utf8.DecodeRune(b); !unicode.IsLetter(r) {
+			return stamp{}
 		}
 		// A weekday in any language, then one of the forms.
 		n := wordLen(b)

@@ -3,6 +3,7 @@ package parsers_test
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"sort"
 	"strings"
 	"testing"
@@ -330,6 +331,43 @@ func TestHostile(t *testing.T) {
 			s.Close(emit)
 			if d := time.Since(begin); d > 10*time.Second {
 				t.Errorf("%d bytes took %v", len(text), d)
+			}
+		})
+	}
+}
+
+// TestWordsMissing: lines of every sample that end early, or that lack a word,
+// come out once and whole, whatever the formats expected to find there.
+func TestWordsMissing(t *testing.T) {
+	digits := regexp.MustCompile(`[0-9a-f]*[0-9][0-9a-f]*`)
+	seen := map[string]bool{}
+	for _, s := range samples(t) {
+		t.Run(s.name, func(t *testing.T) {
+			var text []byte
+			for _, l := range lines(s.text) {
+				shape := digits.ReplaceAllString(string(l.Text), "0")
+				if len(l.Text) > 600 || seen[shape] {
+					continue
+				}
+				seen[shape] = true
+				for i, c := range l.Text {
+					if c != ' ' && c != ':' && c != '"' {
+						continue
+					}
+					text = append(append(text, l.Text[:i+1]...), '\n')
+					next := bytes.IndexByte(l.Text[i+1:], ' ')
+					if next < 0 {
+						next = len(l.Text) - i - 1
+					}
+					text = append(append(append(text, l.Text[:i]...), l.Text[i+1+next:]...), '\n')
+				}
+			}
+			in, n := lines(text), 0
+			for _, r := range read(s.options, in) {
+				n += bytes.Count(r.Text, []byte("\n")) + 1
+			}
+			if n != len(in) {
+				t.Errorf("%d lines out of %d", n, len(in))
 			}
 		})
 	}

@@ -86,15 +86,16 @@ func supervisorMessage(e *Envelope, s string, r *culprit.Record) bool {
 		switch {
 		case strings.HasPrefix(s, "spawned: "):
 			// spawned: 'ledger' with pid 1504
-			i := strings.LastIndex(s, " with pid ")
+			name := s[len("spawned: "):]
+			i := strings.LastIndex(name, " with pid ")
 			if i < 0 {
 				return false
 			}
-			pid, _, ok := number(s[i+len(" with pid "):])
+			pid, _, ok := number(name[i+len(" with pid "):])
 			if !ok {
 				return false
 			}
-			program(s[len("spawned: "):i], r)
+			program(name[:i], r)
 			r.Kind, r.PID = culprit.KindSpawned, int(pid)
 			return true
 		case strings.HasPrefix(s, "success: "):

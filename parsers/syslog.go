@@ -56,6 +56,9 @@ func peelSyslog(c *clock, line []byte, e *Envelope) bool {
 	if s.n >= len(b) || b[s.n] != ' ' {
 		return false
 	}
+	if stamp := b[from:s.n]; bytes.IndexByte(stamp, '(') >= 0 || bytes.Contains(stamp, []byte(", ")) {
+		return false // how JavaScript prints dates
+	}
 	rest := b[s.n+1:]
 	for len(rest) > 0 && rest[0] == ' ' {
 		rest = rest[1:]

@@ -30,6 +30,7 @@ func TestNotWhatItLooksLike(t *testing.T) {
 		{"a main process without a code", "", "Nov 22 10:00:00 web-01 systemd[1]: shop-api.service: Main process exited, why=killed"},
 		{"a reload of the unit that timed out", "", "Nov 22 10:00:00 web-01 systemd[1]: shop-api.service: Reload operation timed out. Killing reload process."},
 		{"supervisor's words of another program", "", "Nov 22 10:00:00 web-01 node[7]: exited: ledger (exit status 1; not expected)"},
+		{"supervisor's spawn without a name", "", "2026-11-22 10:00:00,000 INFO spawned: with pid 1504"},
 		{"supervisor's spawn without a number", "", "2026-11-22 10:00:00,000 INFO spawned: 'ledger' with pid x"},
 		{"a logger of the same shape", "", "2026-11-22 10:00:00,000 INFO Restarting all workers"},
 		{"a memory limit that somebody mentions", "", "Nov 22 10:00:00 web-01 node[7]: memory limit is 300 MB"},

@@ -52,6 +52,13 @@ var coredumpRule = &rule{
 func parseCompanion(c *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	s := text(body)
 	switch e.Process {
+	case "":
+		if strings.HasPrefix(s, "systemd-oomd[") { // someone cut time and host
+			if tag, id, k := tagOf(body); k > 0 && string(tag) == "systemd-oomd" && oomd(s[k:], r) {
+				r.Process, r.PID = "systemd-oomd", id
+				return true
+			}
+		}
 	case "systemd-oomd":
 		return oomd(s, r)
 	case "systemd-coredump":
