@@ -128,6 +128,9 @@ func findIncident(ctx context.Context, f *flags, name string, now time.Time) (*c
 		}
 		return nil, nil, nil, fmt.Errorf("no request failed in %s: there is nothing to report: %w", name, culprit.ErrNotFound)
 	}
+	if f.bounded() {
+		return nil, nil, nil, fmt.Errorf("%q is no file: --since, --until and --at go with logs, not with a stored incident", name)
+	}
 	if zone == nil {
 		zone = time.Local
 	}
