@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -98,22 +97,50 @@ func analyse(ctx context.Context, q question) (*answer, error) {
 		a.covered = a.covered || info.Records > 0 && strings.HasPrefix(info.Format, "nginx_")
 		a.lines += info.Records
 	}
-	for _, g := range slices.Concat(in.Gaps, gaps) {
-		c.AddGap(g)
-	}
 	a.newest = c.Newest()
+	a.zone = zoneToShow(q, opts.Machine, topo.Zone, in.Logs, a.newest)
+	all := slices.Concat(in.Gaps, gaps)
+	if !a.covered {
+		all = append(all, withoutNginx(q, in, since, until, a.zone))
+	}
+	told := map[string]bool{}
+	for _, g := range all {
+		if key := g.Source + "\x00" + g.Reason; !told[key] || g.From != nil || g.To != nil {
+			told[key] = true
+			c.AddGap(g)
+		}
+	}
 	now := a.newest
 	if opts.Machine && until.IsZero() {
 		now = q.now
 	}
 	a.report = c.Report(now)
 	a.report.Sources = infos
-	a.zone = zoneToShow(q, opts.Machine, topo.Zone, in.Logs, a.newest)
-	if q.window.bounded() && !a.covered && slices.ContainsFunc(in.Logs, isNginx) {
-		a.notices = append(a.notices, fmt.Sprintf("nginx's logs hold nothing %s; the newest record of all logs is of %s.",
-			windowWords(since, until, a.zone), in.Newest.In(a.zone).Format(time.DateTime)))
-	}
 	return a, nil
+}
+
+// withoutNginx says why nothing of nginx was read, without which nobody can tell
+// whether requests failed.
+func withoutNginx(q question, in *ingest.Inputs, since, until time.Time, zone *time.Location) culprit.Gap {
+	g := culprit.Gap{Source: "nginx"}
+	isEmpty := func(s ingest.Skipped) bool {
+		return s.Why == "empty" && (strings.Contains(s.Name, "nginx") || strings.HasPrefix(path.Base(s.Name), "access"))
+	}
+	switch k := slices.IndexFunc(in.Skipped, isEmpty); {
+	case slices.ContainsFunc(in.Logs, isNginx):
+		g.Reason = "its logs hold nothing " + windowWords(since, until, zone)
+		if !in.Newest.IsZero() {
+			g.Reason += "; the newest record of all logs is of " + in.Newest.In(zone).Format(time.DateTime)
+		}
+		g.Remedy = "name another window with --since and --until"
+	case k >= 0:
+		g.Reason = "its log " + in.Skipped[k].Name + " is empty"
+		g.Remedy = "ls -l " + path.Dir(in.Skipped[k].Name)
+	default:
+		g.Reason = "none of its logs was found"
+		g.Remedy = strings.Join(append(append([]string{"culprit", "why"}, q.paths...), "/var/log/nginx"), " ")
+	}
+	return g
 }
 
 // bounds returns the window that is asked for.

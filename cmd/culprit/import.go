@@ -58,8 +58,8 @@ type importResult struct {
 	Version   int              `json:"version"` // 1
 	Sources   []importedSource `json:"sources"`
 	Skipped   []string         `json:"skipped"`
-	Gaps      []culprit.Gap    `json:"gaps"`    // what holds evidence and could not be read
-	Notices   []string         `json:"notices"` // about assumptions, such as the zone
+	Gaps      []culprit.Gap    `json:"gaps"`      // what holds evidence and could not be read
+	Notices   []string         `json:"notices"`   // about assumptions, such as the zone
 	Incidents []string         `json:"incidents"` // ids of those that were found
 }
 

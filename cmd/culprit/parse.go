@@ -28,7 +28,7 @@ was understood, one object a line. The format is found out; the names for
 --source-type are:
 
 ` + formatNames(),
-		Args:  takes(1, many),
+		Args: takes(1, many),
 		RunE: func(cmd *cobra.Command, paths []string) error {
 			if _, err := f.json(); err != nil {
 				return err
