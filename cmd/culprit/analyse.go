@@ -37,8 +37,7 @@ type answer struct {
 // analyse reads everything once and correlates it.
 func analyse(ctx context.Context, q question) (*answer, error) {
 	// What is wrong with the window is told before anything is read.
-	since, until, err := q.bounds(q.now, time.UTC)
-	if err != nil {
+	if _, _, err := q.bounds(q.now, time.UTC); err != nil {
 		return nil, err
 	}
 	opts := ingest.Options{Zone: q.zone, Machine: len(q.paths) == 0}
@@ -46,6 +45,7 @@ func analyse(ctx context.Context, q question) (*answer, error) {
 		topo culprit.Topology
 		gaps []culprit.Gap
 		in   *ingest.Inputs
+		err  error
 	)
 	if opts.Machine {
 		topo, gaps = topology.ReadMachine()
@@ -69,7 +69,8 @@ func analyse(ctx context.Context, q question) (*answer, error) {
 	if !opts.Machine && !in.Newest.IsZero() {
 		ref = in.Newest
 	}
-	if since, until, err = q.bounds(ref, zoneToShow(q, opts.Machine, topo.Zone, in.Logs, ref)); err != nil {
+	since, until, err := q.bounds(ref, zoneToShow(q, opts.Machine, topo.Zone, in.Logs, ref))
+	if err != nil {
 		return nil, err
 	}
 	if opts.Machine && since.IsZero() {

@@ -10,9 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
-	"strings"
 	"time"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
