@@ -66,8 +66,8 @@ func analyse(ctx context.Context, q question) (*answer, error) {
 	// The window is told in the times that the answer is told in. The logs that
 	// someone sent end when they were taken, so that is their present.
 	ref := q.now
-	if !opts.Machine && !in.Newest.IsZero() {
-		ref = in.Newest
+	if q.window.bounded() && !opts.Machine {
+		ref = endOf(in, q.now)
 	}
 	since, until, err := q.bounds(ref, zoneToShow(q, opts.Machine, topo.Zone, in.Logs, ref))
 	if err != nil {
@@ -120,6 +120,25 @@ func analyse(ctx context.Context, q question) (*answer, error) {
 	return a, nil
 }
 
+// endOf is the time of the newest record of nginx's, whose clock is right in logs
+// in which another one may not be, else of all, else now.
+func endOf(in *ingest.Inputs, now time.Time) (end time.Time) {
+	for _, i := range in.Logs {
+		if isNginx(i) {
+			if _, last := i.Span(); last.After(end) {
+				end = last
+			}
+		}
+	}
+	switch {
+	case !end.IsZero():
+		return end
+	case !in.Newest.IsZero():
+		return in.Newest
+	}
+	return now
+}
+
 // withoutNginx says why nothing of nginx was read, without which nobody can tell
 // whether requests failed.
 func withoutNginx(q question, in *ingest.Inputs, since, until time.Time, zone *time.Location) culprit.Gap {
@@ -129,10 +148,7 @@ func withoutNginx(q question, in *ingest.Inputs, since, until time.Time, zone *t
 	}
 	switch k := slices.IndexFunc(in.Skipped, isEmpty); {
 	case slices.ContainsFunc(in.Logs, isNginx):
-		g.Reason = "its logs hold nothing " + windowWords(since, until, zone)
-		if !in.Newest.IsZero() {
-			g.Reason += "; the newest record of all logs is of " + in.Newest.In(zone).Format(time.DateTime)
-		}
+		g.Reason = "its logs hold nothing " + windowWords(since, until, zone) + "; they end at " + endOf(in, q.now).In(zone).Format(time.DateTime)
 		g.Remedy = "name another window with --since and --until"
 	case k >= 0:
 		g.Reason = "its log " + in.Skipped[k].Name + " is empty"
