@@ -147,6 +147,8 @@ func withoutNginx(q question, in *ingest.Inputs, since, until time.Time, zone *t
 		return s.Why == "empty" && (strings.Contains(s.Name, "nginx") || strings.HasPrefix(path.Base(s.Name), "access"))
 	}
 	switch k := slices.IndexFunc(in.Skipped, isEmpty); {
+	case slices.ContainsFunc(in.Logs, isNginx) && since.IsZero() && until.IsZero():
+		g.Reason, g.Remedy = "its logs hold no record that could be read", "culprit parse "+in.Logs[slices.IndexFunc(in.Logs, isNginx)].Name
 	case slices.ContainsFunc(in.Logs, isNginx):
 		g.Reason = "its logs hold nothing " + windowWords(since, until, zone) + "; they end at " + endOf(in, q.now).In(zone).Format(time.DateTime)
 		g.Remedy = "name another window with --since and --until"
