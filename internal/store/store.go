@@ -319,7 +319,7 @@ func (s *Store) shut() error {
 		}
 		errs = append(errs, s.writes.Close())
 	}
-	return errors.Join(append(errs, s.lock.Close())...)
+	return errors.Join(append(errs, unlockFolder(s.lock))...)
 }
 
 // classify wraps an error of SQLite with the sentinel that says what it means.
