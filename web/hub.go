@@ -40,6 +40,13 @@ func (h *hub) join() *client {
 	return c
 }
 
+// full reports whether join would refuse a client.
+func (h *hub) full() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.closed || len(h.clients) >= maxClients
+}
+
 // leave removes a client.
 func (h *hub) leave(c *client) {
 	h.mu.Lock()

@@ -60,7 +60,8 @@ func (s *Server) PublishSources(l []SourceState) {
 func (s *Server) registerLive() {
 	sse.Register(s.api, huma.Operation{
 		OperationID: "live", Method: http.MethodGet, Path: "/api/live", Tags: []string{"live"},
-		Summary: "What changes: incidents, sources, counts (Server-Sent Events)",
+		Summary:     "What changes: incidents, sources, counts (Server-Sent Events)",
+		Middlewares: huma.Middlewares{s.checkLive},
 	}, map[string]any{"hello": Hello{}, "incident": IncidentChange{}, "counts": Counts{}, "sources": SourcesChange{}, "skipped": Skipped{}},
 		func(ctx context.Context, _ *struct{}, send sse.Sender) {
 			c := s.live.join()
@@ -95,6 +96,15 @@ func (s *Server) registerLive() {
 				}
 			}
 		})
+}
+
+// checkLive answers one client too many before the stream begins.
+func (s *Server) checkLive(c huma.Context, next func(huma.Context)) {
+	if s.live.full() {
+		s.refuse(c, errBusy)
+		return
+	}
+	next(c)
 }
 
 func (s *Server) hello() Hello {

@@ -476,31 +476,37 @@ func TestTail(t *testing.T) {
 	waitFor(t, func() bool { return a.Followers() == 0 })
 }
 
-// TestTailIsBounded: one client too many is told so before its stream begins.
-func TestTailIsBounded(t *testing.T) {
-	a, err := webtest.New(webtest.Quiet)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := web.New(webtest.Config(a))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	var clients sync.WaitGroup
-	defer clients.Wait()
-	defer cancel()
-	const most = 64
-	for range most {
-		clients.Go(func() {
-			r := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:8502/api/tail", nil)
-			s.Handler().ServeHTTP(httptest.NewRecorder(), r)
+// TestStreamsAreBounded: one client too many is told so before its stream begins.
+func TestStreamsAreBounded(t *testing.T) {
+	for _, path := range []string{"/api/tail", "/api/live"} {
+		t.Run(path, func(t *testing.T) {
+			a, err := webtest.New(webtest.Quiet)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := web.New(webtest.Config(a))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			var clients sync.WaitGroup
+			defer clients.Wait()
+			defer cancel()
+			const most = 64
+			for range most {
+				clients.Go(func() {
+					r := httptest.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:8502"+path, nil)
+					s.Handler().ServeHTTP(httptest.NewRecorder(), r)
+				})
+			}
+			waitFor(t, func() bool {
+				return strings.Contains(get(t, s.Handler(), "/metrics").Body.String(), "culprit_stream_clients 64\n")
+			})
+			w := get(t, s.Handler(), path)
+			if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
+				t.Errorf("one client too many: %d %s", w.Code, w.Body)
+			}
 		})
-	}
-	waitFor(t, func() bool { return a.Followers() == most })
-	w := get(t, s.Handler(), "/api/tail")
-	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" {
-		t.Errorf("one client too many: %d %s", w.Code, w.Body)
 	}
 }
 

@@ -125,18 +125,23 @@ func (s *Server) checkTail(c huma.Context, next func(huma.Context)) {
 		err = errBusy
 	}
 	if err != nil {
-		err = s.problem(err)
-		status := http.StatusInternalServerError
-		if st, ok := errors.AsType[huma.StatusError](err); ok {
-			status = st.GetStatus()
-		}
-		if h, ok := errors.AsType[huma.HeadersError](err); ok {
-			for k, v := range h.GetHeaders() {
-				c.SetHeader(k, v[0])
-			}
-		}
-		_ = huma.WriteErr(s.api, c, status, err.Error())
+		s.refuse(c, err)
 		return
 	}
 	next(c)
+}
+
+// refuse answers a request for a stream before it begins.
+func (s *Server) refuse(c huma.Context, err error) {
+	err = s.problem(err)
+	status := http.StatusInternalServerError
+	if st, ok := errors.AsType[huma.StatusError](err); ok {
+		status = st.GetStatus()
+	}
+	if h, ok := errors.AsType[huma.HeadersError](err); ok {
+		for k, v := range h.GetHeaders() {
+			c.SetHeader(k, v[0])
+		}
+	}
+	_ = huma.WriteErr(s.api, c, status, err.Error())
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -38,8 +37,7 @@ type answer struct {
 // analyse reads everything once and correlates it.
 func analyse(ctx context.Context, q question) (*answer, error) {
 	// What is wrong with the window is told before anything is read.
-	since, until, err := q.bounds(q.now, time.UTC)
-	if err != nil {
+	if _, _, err := q.bounds(q.now, time.UTC); err != nil {
 		return nil, err
 	}
 	opts := ingest.Options{Zone: q.zone, Machine: len(q.paths) == 0}
@@ -47,6 +45,7 @@ func analyse(ctx context.Context, q question) (*answer, error) {
 		topo culprit.Topology
 		gaps []culprit.Gap
 		in   *ingest.Inputs
+		err  error
 	)
 	if opts.Machine {
 		topo, gaps = topology.ReadMachine()
@@ -67,10 +66,11 @@ func analyse(ctx context.Context, q question) (*answer, error) {
 	// The window is told in the times that the answer is told in. The logs that
 	// someone sent end when they were taken, so that is their present.
 	ref := q.now
-	if !opts.Machine && !in.Newest.IsZero() {
-		ref = in.Newest
+	if q.window.bounded() && !opts.Machine {
+		ref = endOf(in, q.now)
 	}
-	if since, until, err = q.bounds(ref, zoneToShow(q, opts.Machine, topo.Zone, in.Logs, ref)); err != nil {
+	since, until, err := q.bounds(ref, zoneToShow(q, opts.Machine, topo.Zone, in.Logs, ref))
+	if err != nil {
 		return nil, err
 	}
 	if opts.Machine && since.IsZero() {
@@ -103,22 +103,68 @@ func analyse(ctx context.Context, q question) (*answer, error) {
 			c.Silent(k.Name)
 		}
 	}
-	for _, g := range slices.Concat(in.Gaps, gaps) {
-		c.AddGap(g)
-	}
 	a.newest = c.Newest()
+	a.zone = zoneToShow(q, opts.Machine, topo.Zone, in.Logs, a.newest)
+	all := slices.Concat(in.Gaps, gaps)
+	if !a.covered {
+		all = append(all, withoutNginx(q, in, since, until, a.zone))
+	}
+	told := map[string]bool{}
+	for _, g := range all {
+		if key := g.Source + "\x00" + g.Reason; !told[key] || g.From != nil || g.To != nil {
+			told[key] = true
+			c.AddGap(g)
+		}
+	}
 	now := a.newest
 	if opts.Machine && until.IsZero() {
 		now = q.now
 	}
 	a.report = c.Report(now)
 	a.report.Sources = infos
-	a.zone = zoneToShow(q, opts.Machine, topo.Zone, in.Logs, a.newest)
-	if q.window.bounded() && !a.covered && slices.ContainsFunc(in.Logs, isNginx) {
-		a.notices = append(a.notices, fmt.Sprintf("nginx's logs hold nothing %s; the newest record of all logs is of %s.",
-			windowWords(since, until, a.zone), in.Newest.In(a.zone).Format(time.DateTime)))
-	}
 	return a, nil
+}
+
+// endOf is the time of the newest record of nginx's, whose clock is right in logs
+// in which another one may not be, else of all, else now.
+func endOf(in *ingest.Inputs, now time.Time) (end time.Time) {
+	for _, i := range in.Logs {
+		if isNginx(i) {
+			if _, last := i.Span(); last.After(end) {
+				end = last
+			}
+		}
+	}
+	switch {
+	case !end.IsZero():
+		return end
+	case !in.Newest.IsZero():
+		return in.Newest
+	}
+	return now
+}
+
+// withoutNginx says why nothing of nginx was read, without which nobody can tell
+// whether requests failed.
+func withoutNginx(q question, in *ingest.Inputs, since, until time.Time, zone *time.Location) culprit.Gap {
+	g := culprit.Gap{Source: "nginx"}
+	isEmpty := func(s ingest.Skipped) bool {
+		return s.Why == "empty" && (strings.Contains(s.Name, "nginx") || strings.HasPrefix(path.Base(s.Name), "access"))
+	}
+	switch k := slices.IndexFunc(in.Skipped, isEmpty); {
+	case slices.ContainsFunc(in.Logs, isNginx) && since.IsZero() && until.IsZero():
+		g.Reason, g.Remedy = "its logs hold no record that could be read", "culprit parse "+in.Logs[slices.IndexFunc(in.Logs, isNginx)].Name
+	case slices.ContainsFunc(in.Logs, isNginx):
+		g.Reason = "its logs hold nothing " + windowWords(since, until, zone) + "; they end at " + endOf(in, q.now).In(zone).Format(time.DateTime)
+		g.Remedy = "name another window with --since and --until"
+	case k >= 0:
+		g.Reason = "its log " + in.Skipped[k].Name + " is empty"
+		g.Remedy = "ls -l " + path.Dir(in.Skipped[k].Name)
+	default:
+		g.Reason = "none of its logs was found"
+		g.Remedy = strings.Join(append(append([]string{"culprit", "why"}, q.paths...), "/var/log/nginx"), " ")
+	}
+	return g
 }
 
 // bounds returns the window that is asked for.

@@ -68,6 +68,12 @@ func (a *serviceFinder) open(ctx context.Context, path string, v url.Values) (io
 	}
 	res, err := a.client.Do(req)
 	if err != nil {
+		if e := (*url.Error)(nil); errors.As(err, &e) {
+			err = e.Err // which does not say the whole query again
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			return nil, fmt.Errorf("the service did not answer in %s: look whether it runs: %w", answerTime, culprit.ErrUnavailable)
+		}
 		return nil, fmt.Errorf("ask the service: %w", err)
 	}
 	if res.StatusCode == http.StatusOK {

@@ -49,7 +49,7 @@ type importedSource struct {
 	Format  string `json:"format"`
 	Records int64  `json:"records"` // that are new
 	Before  int64  `json:"before"`  // that were stored before
-	State   string `json:"state"`   // imported, unchanged or failed
+	State   string `json:"state"`   // imported, unchanged, interrupted or failed
 	Error   string `json:"error,omitempty"`
 }
 
@@ -140,7 +140,10 @@ func importPaths(cmd *cobra.Command, f *flags, paths []string) (err error) {
 	for _, i := range in.Logs {
 		src, err := m.read(ctx, i)
 		if err != nil {
-			src.State, src.Error = "failed", err.Error()
+			src.State, src.Error = "failed", oneLine(err.Error())
+			if ctx.Err() != nil {
+				src.State, src.Error = "interrupted", "interrupted: import it again to go on"
+			}
 			failed = err
 		}
 		result.Sources = append(result.Sources, src)

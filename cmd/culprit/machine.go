@@ -129,12 +129,15 @@ func (m *machine) fingerprint(t *culprit.Topology) uint64 {
 	return h.Sum64()
 }
 
+// configured is what a place of the configuration is called.
+const configured = "configured"
+
 // places returns where logs lie, those of the settings first: what they say of a
 // file goes before what is found.
 func (m *machine) places() []ingest.Place {
 	var out []ingest.Place
 	for _, s := range m.cfg.Sources {
-		out = append(out, ingest.Place{Pattern: s.Path, What: "configured", Service: s.Service})
+		out = append(out, ingest.Place{Pattern: s.Path, What: configured, Service: s.Service})
 	}
 	if m.cfg.Discover {
 		topo, _ := m.topology()
@@ -251,12 +254,37 @@ func (m *machine) journals() []ingest.Journal {
 	return out
 }
 
+// misnamed tells of a place that the configuration names and where no file is: a
+// slip of the pen looks like a log without errors.
+func misnamed(p ingest.Place, files []string) *culprit.Gap {
+	if p.What != configured {
+		return nil
+	}
+	g := &culprit.Gap{Source: p.Pattern, Reason: "no file is there; it is read as soon as one is", Remedy: "ls -l " + filepath.Dir(p.Pattern)}
+	for _, path := range files {
+		fi, err := os.Stat(path)
+		switch {
+		case err != nil || fi.Mode().IsRegular():
+			return nil // or it tells for itself
+		case fi.IsDir():
+			g.Reason, g.Remedy = "it is a folder", "name the files in it, such as "+filepath.Join(p.Pattern, "*.log")
+		default:
+			g.Reason = "it is no regular file"
+		}
+	}
+	return g
+}
+
 // unreadable returns what exists at the places and may not be read.
 func (m *machine) unreadable() []culprit.Gap {
 	var out []culprit.Gap
 	seen := map[string]bool{}
 	for _, p := range m.places() {
 		files, closed := p.Files()
+		if g := misnamed(p, files); g != nil && len(closed) == 0 && !seen[g.Source] {
+			seen[g.Source] = true
+			out = append(out, *g)
+		}
 		for _, path := range slices.Concat(closed, files) {
 			if seen[path] {
 				continue

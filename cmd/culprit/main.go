@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -101,10 +102,21 @@ func abort(ctx context.Context, log *slog.Logger) (done func()) {
 	}
 }
 
+// oneLine makes one line of errors that were joined, each told once.
+func oneLine(s string) string {
+	var told []string
+	for line := range strings.SplitSeq(s, "\n") {
+		if !slices.ContainsFunc(told, func(t string) bool { return strings.Contains(t, line) }) {
+			told = append(told, line)
+		}
+	}
+	return strings.Join(told, "; ")
+}
+
 // sentence turns an error into what a user reads: what failed, then what to do
 // where the program knows.
 func sentence(err error) string {
-	s := err.Error()
+	s := oneLine(err.Error())
 	for _, kind := range []error{culprit.ErrNotFound, culprit.ErrUnavailable} {
 		s = strings.TrimSuffix(s, ": "+kind.Error()) // the sentence before says it
 	}

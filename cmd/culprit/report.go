@@ -37,7 +37,7 @@ trigger, timeline, evidence, what was ruled out and what could not be seen,
 proposed actions, and places for people to fill in, marked TODO(human).
 
 INCIDENT is the id of an incident in the store, "last" for the newest one there,
-or a file or folder of logs, which is read once and not stored; of that the
+or a file or folder of logs or -, which is read once and not stored; of that the
 incident that goes on is reported, else the newest.
 
 Tokens, passwords, cookies, e-mail addresses and the addresses of clients are
@@ -117,7 +117,7 @@ func findIncident(ctx context.Context, f *flags, name string, now time.Time) (*c
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if _, err := os.Stat(name); err == nil {
+	if _, err := os.Stat(name); err == nil || name == "-" {
 		a, err := analyse(ctx, question{paths: []string{name}, zone: zone, window: f, now: now})
 		if err != nil {
 			return nil, nil, nil, err
@@ -126,7 +126,13 @@ func findIncident(ctx context.Context, f *flags, name string, now time.Time) (*c
 		if all := slices.Concat(tell, others); len(all) > 0 {
 			return a.report, all[0], a.zone, nil
 		}
+		if !a.covered {
+			return nil, nil, nil, fmt.Errorf("nothing in %s tells whether requests failed: culprit why says what is missing", name)
+		}
 		return nil, nil, nil, fmt.Errorf("no request failed in %s: there is nothing to report: %w", name, culprit.ErrNotFound)
+	}
+	if f.bounded() {
+		return nil, nil, nil, fmt.Errorf("%q is no file: --since, --until and --at go with logs, not with a stored incident", name)
 	}
 	if zone == nil {
 		zone = time.Local

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -29,6 +30,12 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 		Args:          unknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if f.bounded() && !slices.Contains([]string{"why", "search", "report", "import"}, cmd.Name()) {
+			return fmt.Errorf("%s takes no --since, --until or --at; why, search and report do", cmd.CommandPath())
+		}
+		return nil
 	}
 	root.SuggestionsMinimumDistance = 2 // letters that may be wrong
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

@@ -42,6 +42,7 @@ data folder itself.
   "connect() failed"          one after the other
   conn*                       words that begin so
   service:shop-api kind:oom_kill severity:<=error status:>=500
+  source:error.log            the end of a path will do
   a OR b, NOT a, -a, (a b)    capitals; AND may be left out
 
 A pasted log line finds that line. The newest records are shown, the last one

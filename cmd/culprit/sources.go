@@ -148,7 +148,7 @@ func (m *machine) writerOf(path string) string {
 	}
 	for _, p := range m.places() {
 		if ok, _ := filepath.Match(p.Pattern, path); ok {
-			if p.Service != "" || p.What != "configured" {
+			if p.Service != "" || p.What != configured {
 				return cmp.Or(p.Service, p.What)
 			}
 		}

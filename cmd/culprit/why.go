@@ -50,6 +50,9 @@ func why(cmd *cobra.Command, f *flags, paths []string, all bool) error {
 	if q.zone, err = f.zone(); err != nil {
 		return err
 	}
+	if slices.Contains(paths, "-") && terminal.Of(os.Stdin, os.Getenv).Width > 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "culprit: reading what is typed or pasted here; Ctrl-D ends it")
+	}
 	a, err := analyse(cmd.Context(), q)
 	if err != nil {
 		return err

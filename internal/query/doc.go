@@ -10,6 +10,7 @@
 //	"connect() failed"        these tokens in this order
 //	conn*                     a token that begins so
 //	service:shop-api          a field; fields are listed by [Fields]
+//	source:nginx/error.log    the end of its path will do
 //	status:>=500 pid:1..99    a range of a numeric field
 //	a OR b, NOT a, -a, (a b)  in capitals; AND may be left out
 package query

@@ -78,7 +78,7 @@ func (n *Node) match(b Block) Bits {
 	case OpWord:
 		n.matchText(b, set)
 	case OpField:
-		b.MatchValue(n.Field, n.accepts, set)
+		b.MatchValue(n.Field, n.Accepts, set)
 	case OpRange:
 		b.MatchNumber(n.Field, n.Min, n.Max, set)
 	case OpNot:
@@ -106,9 +106,21 @@ func (n *Node) match(b Block) Bits {
 	return set
 }
 
-// accepts reports whether a folded value of the node's field matches.
-func (n *Node) accepts(value []byte) bool {
+// Accepts reports whether a folded value of the node's field matches. A source is
+// a path: the names it ends in will do.
+func (n *Node) Accepts(value []byte) bool {
 	switch {
+	case n.Field == "source":
+		for {
+			if n.Prefix && bytes.HasPrefix(value, n.Value) || bytes.Equal(value, n.Value) {
+				return true
+			}
+			i := bytes.IndexByte(value, '/')
+			if i < 0 {
+				return false
+			}
+			value = value[i+1:]
+		}
 	case n.Class == ClassText:
 		_, _, ok := n.find(value, 0, len(value))
 		return ok

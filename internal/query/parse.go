@@ -296,7 +296,9 @@ func (p *parser) field(i, v int, name string, c Class) (end int, ok bool, err er
 				star = true
 				end++
 			}
-		} else if t := strings.TrimRight(value, "*"); t != value && t != "" {
+		} else if value[0] == '*' {
+			return 0, false, p.errorAt(v, "a * stands at the end of a value only, such as %s:abc*", name)
+		} else if t := strings.TrimRight(value, "*"); t != value {
 			value, star = t, true
 		}
 		folded := Fold(nil, []byte(value))

@@ -98,6 +98,8 @@ func TestParseErrors(t *testing.T) {
 		{"operator alone", "pid:>=", 5, "pid takes a number"},
 		{"severity", "ä severity:<=bad", 12, "severity takes a severity"},
 		{"above the greatest", "pid:>9223372036854775807", 5, "a number"},
+		{"star in front", "a kind:*kill", 8, "a * stands at the end of a value only, such as kind:abc*"},
+		{"star alone", "service:*", 9, "a * stands at the end"},
 		{"too long", strings.Repeat("a", query.MaxLength+1), query.MaxLength + 1, "4096 bytes"},
 		{"too many words", strings.Repeat("a ", query.MaxTerms) + "b", 2*query.MaxTerms + 1, "256 words"},
 	} {

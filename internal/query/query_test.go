@@ -135,6 +135,23 @@ func TestSpans(t *testing.T) {
 	}
 }
 
+// TestAccepts_Source: a source is known by the end of its path.
+func TestAccepts_Source(t *testing.T) {
+	const path = "/var/log/nginx/error.log"
+	for q, want := range map[string]bool{
+		"source:" + path: true, "source:error.log": true, "source:nginx/error.log": true, "source:err*": true, "source:/var/log/*": true, "source:nginx/*": true,
+		"source:log": false, "source:/error.log": false, "source:rror.log": false, "source:/nginx*": false,
+	} {
+		parsed, err := query.Parse(q)
+		if err != nil || parsed.Root.Op != query.OpField {
+			t.Fatalf("%s: %+v, %v", q, parsed, err)
+		}
+		if got := parsed.Root.Accepts([]byte(path)); got != want {
+			t.Errorf("%s: %v, want %v", q, got, want)
+		}
+	}
+}
+
 func TestParseTime(t *testing.T) {
 	berlin := time.FixedZone("", 3600)
 	now := time.Date(2026, 11, 22, 9, 30, 0, 0, time.UTC)

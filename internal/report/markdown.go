@@ -169,7 +169,7 @@ func (m *markdown) steps(steps []step) {
 	for _, s := range steps {
 		text := mdText(s.Text)
 		if s.Label != "" {
-			text = "**" + s.N + ". " + mdText(s.Label) + ".** " + text
+			text = "**" + s.N + ". " + mdText(s.Label) + ":** " + text
 		}
 		if s.Time != "" {
 			text += " (" + mdText(s.Time) + ")"

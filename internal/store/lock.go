@@ -38,3 +38,9 @@ func lockFolder(dir string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// unlockFolder gives the folder back. Closing alone would not while a process that
+// was just forked still has the descriptor, in the moment before its exec.
+func unlockFolder(f *os.File) error {
+	return errors.Join(unix.Flock(int(f.Fd()), unix.LOCK_UN), f.Close())
+}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -386,10 +385,7 @@ func (s *Store) sourceMatches(n *query.Node, id int64) bool {
 		value = src.format
 	}
 	folded := query.Fold(nil, []byte(value))
-	if n.Prefix {
-		return bytes.HasPrefix(folded, n.Value)
-	}
-	return len(folded) > 0 && bytes.Equal(folded, n.Value)
+	return len(folded) > 0 && n.Accepts(folded)
 }
 
 func and(set, with query.Bits) {

@@ -10,9 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
-	"strings"
 	"time"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
@@ -319,7 +319,7 @@ func (s *Store) shut() error {
 		}
 		errs = append(errs, s.writes.Close())
 	}
-	return errors.Join(append(errs, s.lock.Close())...)
+	return errors.Join(append(errs, unlockFolder(s.lock))...)
 }
 
 // classify wraps an error of SQLite with the sentinel that says what it means.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -687,4 +688,34 @@ func TestStorm(t *testing.T) {
 	if s, err := st.Stats(ctx); err != nil || s.Events > 4*20 {
 		t.Fatalf("%+v, %v", s, err)
 	}
+}
+
+// TestLockIsGivenBack: a process that was forked in the middle and holds the same
+// descriptors does not keep the folder locked.
+func TestLockIsGivenBack(t *testing.T) {
+	dir := t.TempDir()
+	st := open(t, dir, store.Options{})
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip("no /proc here:", err)
+	}
+	copied := 0
+	for _, fd := range fds {
+		if to, err := os.Readlink("/proc/self/fd/" + fd.Name()); err == nil && to == filepath.Join(dir, "lock") {
+			n, err := strconv.Atoi(fd.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := syscall.Dup(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = syscall.Close(d) })
+			copied++
+		}
+	}
+	if err := st.Close(); err != nil || copied != 1 {
+		t.Fatalf("%d copies, %v", copied, err)
+	}
+	open(t, dir, store.Options{})
 }
