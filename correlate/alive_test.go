@@ -188,6 +188,21 @@ var aliveScenarios = []scenario{
 			}
 		}
 	}},
+	{name: "nginx may not use the socket, and the process dies too", verdict: "socket_permission", write: func(l *log) {
+		l.boot()
+		l.systemd(-50, culprit.KindStarted, "shop", "Started shop.service - Shop.")
+		l.app(-49, culprit.KindAppStarted, "shop", 100, "listening on /run/app.sock", "path", "/run/app.sock")
+		for i := range 90 {
+			if i >= 30 && i < 60 {
+				l.failure(float64(i), i, culprit.KindUpstreamConnectFailed, 13, "connecting to upstream", "unix:/run/app.sock:")
+			} else {
+				l.request(float64(i), i, 200, "unix:/run/app.sock")
+			}
+		}
+		l.systemd(33, culprit.KindMainExited, "shop", "Main process exited, code=killed, status=11/SEGV", "exit_code_kind", "dumped", "status", 11)
+		l.systemd(34, culprit.KindStarted, "shop", "Started shop.service - Shop.")
+		l.app(35, culprit.KindAppStarted, "shop", 101, "listening on /run/app.sock", "path", "/run/app.sock")
+	}},
 	{name: "listens on another port after a restart", verdict: "wrong_address", trigger: "planned_restart", service: "shop", keeps: "still_broken", tier: culprit.TierProven, write: func(l *log) {
 		l.boot()
 		l.serve(-50, 100)

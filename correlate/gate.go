@@ -231,6 +231,9 @@ func (c *analysis) order(f *finding) {
 func (c *analysis) contradicted(f *finding) bool {
 	b := f.outage.counts.ByPhase
 	alive := b.BadResponse + b.TLS + b.DNS
+	if slices.ContainsFunc(f.outage.samples, func(e *culprit.Event) bool { return sampledPhase(e) == phaseSocket && e.Attrs.GetInt("errno") == 13 }) {
+		alive += b.Socket // a socket of a process that is gone refuses or is missing
+	}
 	return alive > 0 && alive*2 > f.outage.counts.Failed
 }
 
