@@ -240,7 +240,7 @@ func (c *analysis) contradicted(f *finding) bool {
 // How long a process may stand still at its memory limit before it is ended, and
 // how much earlier than an order time-outs stand that the order does not explain.
 const (
-	thrashing  = time.Minute
+	thrashing  = 10 * time.Minute
 	hungBefore = 2 * time.Second
 )
 
@@ -269,7 +269,7 @@ func (o *outage) stalled(at time.Time) bool {
 		if f.at >= at.Add(-hungBefore).UnixNano() {
 			break
 		}
-		if f.phase != phaseReadTimeout && f.phase != phaseConnectTimeout {
+		if f.phase != phaseReadTimeout && f.phase != phaseConnectTimeout && (f.phase != phaseNone || f.status != 504 || f.own) {
 			return false
 		}
 		n += int(f.n)

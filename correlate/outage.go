@@ -45,6 +45,7 @@ type failure struct {
 	phase  phase
 	own    bool // the upstream itself answered so
 	post   bool // nginx may not send it again
+	mute   bool // connected, and no header came
 }
 
 // An outage is a stretch of failures of one lane.
@@ -260,8 +261,11 @@ func (t *traffic) lanes() []*lane {
 		if host == 0 {
 			host = hostOfReq[i]
 		}
+		if !taken[i] && q.mute && q.status == 504 {
+			phaseOfReq[i] = phaseReadTimeout // 504 is nginx's word for a time-out, and it was connected
+		}
 		l := get(up, host)
-		l.failed = append(l.failed, failure{at: q.at, n: 1, status: q.status, phase: phaseOfReq[i], client: q.client, host: host, up: up, own: q.own, post: q.post})
+		l.failed = append(l.failed, failure{at: q.at, n: 1, status: q.status, phase: phaseOfReq[i], client: q.client, host: host, up: up, own: q.own, post: q.post, mute: q.mute})
 	}
 	covered := t.coveredHosts(matchedHost)
 	retried := t.retries(unmatched)

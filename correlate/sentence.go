@@ -83,7 +83,7 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		switch posts := o.posts(); {
 		case posts*10 >= total*9 && alive > o.counts.Failed && o.lane.nRetried > 0:
 			say(culprit.VerdictKeepaliveRace, mainPhase(b), "only_unsafe_methods", "only requests failed that nginx may not send again; "+plural(alive, "other")+" were answered meanwhile, the same failure among them")
-		case f.service != nil && f.service.lives(o):
+		case f.service != nil && f.service.lives(o) && o.logged()*10 >= total*9: // else a new connection may have served them
 			say(culprit.VerdictBadResponse+"_closed_early", mainPhase(b), "alive", "the same process ran before, meanwhile and after, and closed connections without an answer")
 		}
 	}
@@ -163,6 +163,12 @@ func (c *analysis) fromHang(f *finding) {
 			f.words.evidence = append(f.words.evidence, e)
 		}
 	}
+	if len(f.words.evidence) == 0 { // the access log's word alone
+		f.verdict = culprit.VerdictInconclusive
+		f.knownTo = d.service.name + " did not answer in time, and was stopped only at " + clockTime(d.from)
+		f.remedy = "set error_log to level error for this server"
+		f.words.verdict = f.verdict
+	}
 	f.words.evidence = append(f.words.evidence, d.ended[0].words.evidence...)
 }
 
@@ -180,6 +186,16 @@ func (c *analysis) complained(cands []*service, o *outage) bool {
 func (o *outage) own() (n int) {
 	for i := range o.failures {
 		if o.failures[i].own {
+			n += int(o.failures[i].n)
+		}
+	}
+	return n
+}
+
+// logged counts the failed requests whose status an access log holds.
+func (o *outage) logged() (n int) {
+	for i := range o.failures {
+		if o.failures[i].status != 0 {
 			n += int(o.failures[i].n)
 		}
 	}
@@ -216,6 +232,9 @@ func (v *service) lives(o *outage) bool {
 func (c *analysis) errorLogSilent(o *outage) bool {
 	addrs := c.addresses(o.lane)
 	found := false
+	if slices.ContainsFunc(o.failures, func(f failure) bool { return f.mute }) {
+		return false // the upstream said nothing: that log is not all
+	}
 	for i := range c.topo.Servers {
 		s := &c.topo.Servers[i]
 		if !slices.ContainsFunc(s.Locations, func(l culprit.Location) bool {
