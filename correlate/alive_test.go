@@ -60,6 +60,9 @@ func site(errorLevel string) culprit.Topology {
 		Locations: []culprit.Location{{Match: "/", Pass: "http://127.0.0.1:3000"}}}}}
 }
 
+var namedUpstream = culprit.Topology{Groups: []culprit.UpstreamGroup{{Name: "app", Servers: []string{"app.internal:3000"}}},
+	Servers: []culprit.Server{{Names: []string{"a.example"}, Locations: []culprit.Location{{Match: "/", Pass: "http://app"}}}}}
+
 var aliveScenarios = []scenario{
 	{name: "takes connections and answers nobody", verdict: "hang_timeout", trigger: "hang_timeout", service: "shop", tier: culprit.TierProven, write: func(l *log) {
 		l.boot()
@@ -213,6 +216,35 @@ var aliveScenarios = []scenario{
 		l.app(31, culprit.KindAppStarted, "shop", 101, "listening on http://127.0.0.1:3001", "address", "127.0.0.1", "port", 3001)
 		l.outage(30, 50)
 		l.restarted(48)
+	}},
+	{name: "moved, and nginx does not look its name up again", verdict: "stale_upstream", trigger: "restart_unexplained", service: "shop", topo: namedUpstream, write: func(l *log) {
+		l.boot()
+		l.serve(-50, 100)
+		l.systemd(30, culprit.KindStopping, "shop", "Stopping shop.service - Shop...")
+		l.systemd(30.1, culprit.KindDeactivated, "shop", "Deactivated successfully.")
+		l.systemd(30.2, culprit.KindStarted, "shop", "Started shop.service - Shop.")
+		l.app(31, culprit.KindAppStarted, "shop", 101, "listening on http://127.0.0.9:3000", "address", "127.0.0.9", "port", 3000)
+		l.outage(30, 50)
+	}},
+	{name: "a reload of nginx ends it", verdict: "stale_upstream", topo: namedUpstream, write: func(l *log) {
+		l.boot()
+		l.systemd(-50, culprit.KindStarted, "nginx", "Started nginx.service - nginx.")
+		l.systemd(49.5, culprit.KindReloading, "nginx", "Reloading nginx.service - nginx...")
+		l.outage(30, 50)
+	}},
+	{name: "a reload long before the end heals nothing", verdict: "inconclusive", topo: namedUpstream, write: func(l *log) {
+		l.boot()
+		l.systemd(-50, culprit.KindStarted, "nginx", "Started nginx.service - nginx.")
+		l.systemd(40, culprit.KindReloading, "nginx", "Reloading nginx.service - nginx...")
+		l.outage(30, 50)
+	}},
+	{name: "systemd's watchdog ends it", verdict: "hang_timeout", service: "shop", tier: culprit.TierProven, write: func(l *log) {
+		l.boot()
+		l.serve(-50, 100)
+		l.systemd(30, culprit.KindWatchdogTimeout, "shop", "Watchdog timeout (limit 10s)!")
+		l.systemd(30.4, culprit.KindMainExited, "shop", "Main process exited, code=dumped, status=6/ABRT", "exit_code_kind", "dumped", "status", 6)
+		l.outage(30, 36)
+		l.serve(34, 101)
 	}},
 	{name: "a second port of its own is no wrong address", verdict: "planned_restart", service: "shop", write: func(l *log) {
 		l.boot()

@@ -67,8 +67,13 @@ func (v *service) downtimes(l *lane, addrs []string) []*downtime {
 // answered up to the next run or the end of the logs.
 func (v *service) stuck(r *run, i int, l *lane, single bool) bool {
 	from := r.began()
-	if r.ready != nil && r.ready.Kind == culprit.KindAppStarted && r.elsewhere == nil || from.IsZero() {
+	if r.elsewhere == nil && (r.ready != nil && r.ready.Kind == culprit.KindAppStarted || from.IsZero()) {
 		return false
+	}
+	if r.elsewhere != nil { // nginx may find it later, and the run goes on
+		at := r.elsewhere.Time
+		k := sort.Search(len(l.failed), func(k int) bool { return l.failed[k].at > at.Add(time.Second).UnixNano() })
+		return k < len(l.failed) && l.failed[k].at < at.Add(around).UnixNano() && !l.answeredWell(v, single, at.Unix()+1, at.Add(around).Unix())
 	}
 	until := int64(math.MaxInt64)
 	if i+1 < len(v.runs) {

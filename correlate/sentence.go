@@ -68,6 +68,8 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		say(culprit.VerdictAppAnswered, phaseNone, "no_error_line", "nginx logs each failure of its own, and its error log holds none: the upstream answered so")
 	case main(b.DNS):
 		say(culprit.VerdictDNS, phaseDNS, "nginx_sentence", "the upstream's name did not resolve")
+	case main(b.Refused+b.ConnectTimeout) && c.healed(o):
+		say(culprit.VerdictStaleUpstream, mainPhase(b), "reload_ended_it", "nginx is configured with a name, and requests were answered from its reload on")
 	case remote != "" && main(b.Refused+b.ConnectTimeout+b.ReadTimeout+b.Reset+b.ClosedEarly):
 		say(culprit.VerdictRemoteUpstream, mainPhase(b), "remote_address", remote+" is no address of this machine: its own logs tell why")
 	case main(b.ReadTimeout+b.ConnectTimeout) && b.ReadTimeout > 0 && b.Refused == 0 && (b.Reset+b.ClosedEarly)*10 <= total && remote == "" &&
@@ -190,6 +192,22 @@ func (o *outage) own() (n int) {
 		}
 	}
 	return n
+}
+
+// healed reports whether an outage ended when nginx took its configuration again,
+// and so looked up the name that it is configured with.
+func (c *analysis) healed(o *outage) bool {
+	if !slices.ContainsFunc(o.lane.upstreams, c.topo.byName) || o.lane.answered.between(o.end.Unix(), o.end.Unix()+quiet) == 0 {
+		return false
+	}
+	for _, v := range c.services.list {
+		if webServer(v.name) && slices.ContainsFunc(v.events, func(e *culprit.Event) bool {
+			return e.Kind == culprit.KindReloading && within(e.Time, o.end, 2*time.Second, 2*time.Second)
+		}) {
+			return true
+		}
+	}
+	return false
 }
 
 // logged counts the failed requests whose status an access log holds.
