@@ -164,6 +164,12 @@ var aliveScenarios = []scenario{
 		l.answers(504)
 		l.open(88)
 	}},
+	{name: "504 and the error log holds failures that match no request", verdict: "inconclusive", topo: site("error"), write: func(l *log) {
+		l.open(1)
+		l.answers(504)
+		l.add("error.log", 35, culprit.Record{Kind: culprit.KindUpstreamTimeout, Attrs: attrs("client", "192.0.2.99", "host", "a.example", "method", "GET", "path", "/elsewhere", "errno", 110, "phase", "reading response header from upstream", "upstream", "http://127.0.0.1:3000/")})
+		l.open(88)
+	}},
 	{name: "504 and the error log holds nothing below crit", verdict: "inconclusive", topo: site("crit"), write: func(l *log) {
 		l.open(1)
 		l.answers(504)

@@ -253,6 +253,15 @@ func (c *analysis) errorLogSilent(o *outage) bool {
 	if slices.ContainsFunc(o.failures, func(f failure) bool { return f.mute }) {
 		return false // the upstream said nothing: that log is not all
 	}
+	if len(c.traffic.errors) >= maxItems {
+		return false
+	}
+	for i := range c.traffic.errors { // of other requests, as far as they could be matched
+		e := &c.traffic.errors[i]
+		if e.at >= o.start.Add(-hungBefore).UnixNano() && e.at <= o.end.Add(hungBefore).UnixNano() && (slices.Contains(o.lane.hosts, c.traffic.names.name(e.host)) || slices.Contains(addrs, c.traffic.names.name(e.up))) {
+			return false
+		}
+	}
 	for i := range c.topo.Servers {
 		s := &c.topo.Servers[i]
 		if !slices.ContainsFunc(s.Locations, func(l culprit.Location) bool {
