@@ -333,6 +333,16 @@ var aliveScenarios = []scenario{
 			l.program(33, culprit.KindRunning, "shop", 0, "success: shop entered RUNNING state")
 			l.outage(30, 38)
 		}},
+	{name: "it logs all day that its cache is away, and then leaves", verdict: "exited", service: "shop", write: func(l *log) {
+		l.boot()
+		l.serve(-50, 100)
+		for i := range 20 {
+			l.app(float64(2*i-8), culprit.KindConnectionFailed, "shop", 100, "redis: connect ECONNREFUSED 127.0.0.1:6379", "address", "127.0.0.1", "port", 6379)
+		}
+		l.systemd(30.1, culprit.KindMainExited, "shop", "Main process exited, code=exited, status=1/FAILURE", "exit_code_kind", "exited", "status", 1)
+		l.outage(30, 36)
+		l.serve(34, 101)
+	}},
 	{name: "a quiet program dies of its own error long after its start", verdict: "uncaught_exception", service: "shop", write: func(l *log) {
 		l.boot()
 		l.systemd(-300, culprit.KindStarted, "shop", "Started shop.service - Shop.")

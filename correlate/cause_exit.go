@@ -77,7 +77,7 @@ var causeExited = cause{culprit.VerdictExited, func(x *exam, r *run) *lastWords 
 		how = "exited with status " + itoa(f.status)
 	}
 	w := &lastWords{evidence: []*culprit.Event{r.exit}, joined: joinByManager(r), entity: r.entity() + " " + how,
-		terms: []culprit.Term{term("exit_only", 2, how+", and said nothing before")}}
+		terms: []culprit.Term{term("exit_only", 2, how+", and nothing that it said tells why")}}
 	switch {
 	case !x.coverage.words(r):
 		w.missing = "the output of " + r.service.name

@@ -604,7 +604,7 @@ func title(f *finding) string {
 	case culprit.VerdictNativeCrash:
 		return name + " crashed: " + strings.TrimPrefix(w.entity, f.run.entity()+" ")
 	case culprit.VerdictExited:
-		return name + " left by itself and said nothing"
+		return name + " left by itself and gave no reason"
 	case culprit.VerdictKilled:
 		if w.initiator != "" {
 			return name + " was killed by " + w.initiator
