@@ -110,6 +110,14 @@ var aliveScenarios = []scenario{
 		l.systemd(60.2, culprit.KindMainExited, "shop", "Main process exited, code=killed, status=9/KILL", "exit_code_kind", "killed", "status", 9)
 		l.serve(64, 101)
 	}},
+	{name: "stands still, dies of SIGKILL, and the kernel's log was not read", verdict: "inconclusive", knownTo: "SIGKILL", service: "shop", topo: supervisorShop, write: func(l *log) {
+		l.program(-20, culprit.KindSpawned, "shop", 100, "spawned: 'shop' with pid 100")
+		l.program(-18, culprit.KindRunning, "shop", 0, "success: shop entered RUNNING state")
+		l.program(40, culprit.KindExited, "shop", 0, "exited: shop (terminated by SIGKILL; not expected)", "signal", "SIGKILL")
+		l.program(41, culprit.KindSpawned, "shop", 101, "spawned: 'shop' with pid 101")
+		l.program(43, culprit.KindRunning, "shop", 0, "success: shop entered RUNNING state")
+		l.hang(30, 40)
+	}},
 	{name: "time-outs, and no record would tell of an exit", verdict: "inconclusive", knownTo: "did not answer in time", write: func(l *log) {
 		l.hang(30, 40)
 	}},

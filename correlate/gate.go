@@ -290,7 +290,7 @@ func (c *analysis) hung(f *finding) bool {
 		return false
 	}
 	c.exam.explain(d.ended[0])
-	if w := d.ended[0].words; w != nil {
+	if w := d.ended[0].words; w != nil && w.open() == "" {
 		switch base(w.verdict) {
 		case culprit.VerdictPlannedRestart, culprit.VerdictRestartUnexplained, culprit.VerdictKilled:
 			return true

@@ -441,7 +441,8 @@ func (t *traffic) unavailable() map[int]bool {
 			}
 		}
 		answered.sorted()
-		for a, b := 0, 0; a < len(is); a = b {
+		var b int
+		for a := 0; a < len(is); a = b {
 			clients := map[uint32]bool{}
 			for b = a; b < len(is) && (b == a || t.requests[is[b]].at-t.requests[is[b-1]].at < quiet*1e9); b++ {
 				clients[t.requests[is[b]].client] = true
