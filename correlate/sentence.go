@@ -90,6 +90,7 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		}
 	}
 	if f.verdict != "" {
+		f.words.evidence = append(f.words.evidence, f.service.murmurs(o)...)
 		return
 	}
 	f.verdict = culprit.VerdictInconclusive
@@ -153,6 +154,30 @@ func (s *services) complains(cands []*service) (*service, *culprit.Event) {
 	return found, last
 }
 
+// How far around an outage, and how many, of a living service's own warnings are
+// told with it.
+const (
+	murmurBefore = 30 * time.Second
+	maxMurmurs   = 3
+)
+
+// murmurs returns the first warnings and errors that a living service logged
+// around an outage, errors before warnings.
+func (v *service) murmurs(o *outage) (out []*culprit.Event) {
+	if v == nil {
+		return nil
+	}
+	for _, errors := range []bool{true, false} {
+		for _, e := range v.events {
+			if len(out) < maxMurmurs && lastWord(e.Kind) == errors && (errors || e.Kind == culprit.KindAppLog || e.Kind == culprit.KindNodeWarning) &&
+				within(e.Time, o.start, murmurBefore, o.end.Sub(o.start)+around) {
+				out = append(out, e)
+			}
+		}
+	}
+	return out
+}
+
 // fromHang settles an outage whose service answered nobody until it was stopped.
 func (c *analysis) fromHang(f *finding) {
 	d := f.downs[0]
@@ -171,7 +196,7 @@ func (c *analysis) fromHang(f *finding) {
 		f.remedy = "set error_log to level error for this server"
 		f.words.verdict = f.verdict
 	}
-	f.words.evidence = append(f.words.evidence, d.ended[0].words.evidence...)
+	f.words.evidence = append(append(f.words.evidence, f.service.murmurs(f.outage)...), d.ended[0].words.evidence...)
 }
 
 // complained reports whether one of the services logged trouble with what it
