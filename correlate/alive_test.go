@@ -260,6 +260,15 @@ var aliveScenarios = []scenario{
 		l.outage(30, 36)
 		l.serve(34, 101)
 	}},
+	{name: "restarted, and what was started does not serve until it is stopped again", verdict: "inconclusive", knownTo: "did not serve", service: "shop", write: func(l *log) {
+		l.boot()
+		l.serve(-50, 100)
+		l.systemd(30, culprit.KindStopping, "shop", "Stopping shop.service - Shop...")
+		l.systemd(30.1, culprit.KindDeactivated, "shop", "Deactivated successfully.")
+		l.systemd(30.2, culprit.KindStarted, "shop", "Started shop.service - Shop.")
+		l.outage(30, 52)
+		l.restarted(48)
+	}},
 	{name: "a second port of its own is no wrong address", verdict: "planned_restart", service: "shop", write: func(l *log) {
 		l.boot()
 		l.serve(-50, 100)

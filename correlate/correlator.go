@@ -166,6 +166,7 @@ type analysis struct {
 	coverage *coverage
 	cover    map[string]*sourceCover
 	silent   []string // sources that were read and hold nothing
+	outages  []*outage
 	now      time.Time
 }
 
@@ -212,6 +213,7 @@ func (c *Correlator) Report(now time.Time) *culprit.Report {
 		rep.Notices = append(rep.Notices, a.ends()...)
 	}
 	outages, retried := c.traffic.outages()
+	a.outages = outages
 	for _, o := range outages {
 		if o.small {
 			rep.Notices = append(rep.Notices, smallNotice(o))

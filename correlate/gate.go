@@ -174,7 +174,7 @@ func (c *analysis) find(o *outage) *finding {
 	addrs := c.addresses(o.lane)
 	cands := c.services.serving(addrs)
 	byConfig := len(cands) > 0
-	if len(cands) == 0 {
+	if len(cands) == 0 && !c.besides(o) {
 		cands = c.services.byNearExit(o, len(addrs) > 0)
 	}
 	for _, v := range cands {
@@ -204,6 +204,14 @@ func (c *analysis) find(o *outage) *finding {
 	}
 	c.findRoot(f)
 	return f
+}
+
+// besides reports whether another upstream that nobody is known to serve began
+// to fail then too: which of them an exit belongs to, its time does not tell.
+func (c *analysis) besides(o *outage) bool {
+	return slices.ContainsFunc(c.outages, func(p *outage) bool {
+		return p.lane != o.lane && !p.small && distance(p.start, o.start) <= 2*around && len(c.services.serving(c.addresses(p.lane))) == 0
+	})
 }
 
 // order puts the downtime that completes the outage first: of the servers of a
@@ -451,7 +459,11 @@ func (c *analysis) fromExit(f *finding, byConfig bool) {
 		f.keeps = "not_started"
 	}
 	f.verdict = f.words.verdict
-	if f.words.open() != "" {
+	if r := d.idle(f.words); r != nil {
+		f.verdict = culprit.VerdictInconclusive
+		f.knownTo = f.service.name + " was restarted, and did not serve in the " + ago(r.end().Sub(r.start.Time)) + " until it was stopped once more; no record says why"
+		f.remedy = remedyUntimed(f.service)
+	} else if f.words.open() != "" {
 		f.verdict = culprit.VerdictInconclusive
 		f.knownTo = f.words.entity + " at " + clockTime(f.run.mark()) + "; " + f.words.open()
 		f.remedy = remedyFor(f.words, f.service)
@@ -463,6 +475,23 @@ func (c *analysis) fromExit(f *finding, byConfig bool) {
 			c.exam.explain(r)
 		}
 	}
+}
+
+// idleAfter is how long a start may take before it needs a reason.
+const idleAfter = 10 * time.Second
+
+// idle returns a run that was started after a stop on order, did not serve for
+// long and was stopped again: the first order does not explain that.
+func (d *downtime) idle(w *lastWords) *run {
+	if fails(w) || w.open() != "" || base(w.verdict) == culprit.VerdictHostReboot {
+		return nil
+	}
+	for _, r := range d.ended[1:] {
+		if r.start != nil && r.exit != nil && r.order != nil && !r.answered && r.end().Sub(r.start.Time) >= idleAfter {
+			return r
+		}
+	}
+	return nil
 }
 
 // fails reports whether the end of a start means that the next one will end so too.
