@@ -368,6 +368,11 @@ var aliveScenarios = []scenario{
 		l.systemd(31, culprit.KindStarted, "shop", "Started shop.service - Shop.")
 		l.outage(30, 36)
 	}},
+	{name: "idle WebSockets that nginx ends", verdict: "", write: func(l *log) {
+		for i := range 20 {
+			l.add("error.log", float64(i), culprit.Record{Kind: culprit.KindUpstreamTimeout, Attrs: attrs("client", "192.0.2.1", "host", "a.example", "method", "GET", "path", "/socket", "errno", 110, "phase", "proxying upgraded connection", "upstream", "http://127.0.0.1:3000/")})
+		}
+	}},
 	{name: "one server of two fails and no access log was read", verdict: "",
 		topo: culprit.Topology{Groups: []culprit.UpstreamGroup{{Name: "pool", Servers: []string{"127.0.0.1:3000", "127.0.0.1:3001"}}}},
 		write: func(l *log) {

@@ -49,6 +49,9 @@ func phaseOf(r *culprit.Record) phase {
 }
 
 func (f *fields) phaseOf(k culprit.Kind) phase {
+	if strings.Contains(f.phase, "upgraded") {
+		return phaseNone // a WebSocket that was idle or left: its request was answered long ago
+	}
 	switch k {
 	case culprit.KindUpstreamConnectFailed:
 		switch f.errno {
