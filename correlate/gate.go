@@ -33,7 +33,9 @@ func (v *service) downtimes(l *lane, addrs []string) []*downtime {
 	var all []*downtime
 	var d *downtime
 	for i, r := range v.runs {
-		r.elsewhere = v.elsewhere(r, addrs)
+		if r.elsewhere = v.elsewhere(r, addrs); r.elsewhere == nil && len(addrs) == 0 && i > 0 {
+			r.elsewhere = v.elsewhere(r, v.runs[i-1].places())
+		}
 		if r.exit == nil {
 			if d != nil && v.stuck(r, i, l, single) {
 				r.failed = true
@@ -85,6 +87,14 @@ func (v *service) stuck(r *run, i int, l *lane, single bool) bool {
 	k := sort.Search(len(l.failed), func(k int) bool { return l.failed[k].at > from.Add(stallBefore).UnixNano() })
 	return k < len(l.failed) && l.failed[k].at/1e9 < until || slices.ContainsFunc(r.said, func(e *culprit.Event) bool { return failsAtStart(wordVerdicts[e.Kind]) }) ||
 		len(v.spare) > 0 && len(l.failed) > 0 && l.failed[len(l.failed)-1].at > from.Add(2*time.Second).UnixNano()
+}
+
+// places lists where a run says that it listens.
+func (r *run) places() (out []string) {
+	for _, e := range r.listens {
+		out = append(out, listenAddress(e))
+	}
+	return out
 }
 
 // elsewhere returns the line in which a run says where it listens, if that is
