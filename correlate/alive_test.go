@@ -60,6 +60,9 @@ func site(errorLevel string) culprit.Topology {
 		Locations: []culprit.Location{{Match: "/", Pass: "http://127.0.0.1:3000"}}}}}
 }
 
+var namedUpstream = culprit.Topology{Groups: []culprit.UpstreamGroup{{Name: "app", Servers: []string{"app.internal:3000"}}},
+	Servers: []culprit.Server{{Names: []string{"a.example"}, Locations: []culprit.Location{{Match: "/", Pass: "http://app"}}}}}
+
 var aliveScenarios = []scenario{
 	{name: "takes connections and answers nobody", verdict: "hang_timeout", trigger: "hang_timeout", service: "shop", tier: culprit.TierProven, write: func(l *log) {
 		l.boot()
@@ -106,6 +109,14 @@ var aliveScenarios = []scenario{
 		l.add("journal", 60, oom(100, "shop"))
 		l.systemd(60.2, culprit.KindMainExited, "shop", "Main process exited, code=killed, status=9/KILL", "exit_code_kind", "killed", "status", 9)
 		l.serve(64, 101)
+	}},
+	{name: "stands still, dies of SIGKILL, and the kernel's log was not read", verdict: "inconclusive", knownTo: "SIGKILL", service: "shop", topo: supervisorShop, write: func(l *log) {
+		l.program(-20, culprit.KindSpawned, "shop", 100, "spawned: 'shop' with pid 100")
+		l.program(-18, culprit.KindRunning, "shop", 0, "success: shop entered RUNNING state")
+		l.program(40, culprit.KindExited, "shop", 0, "exited: shop (terminated by SIGKILL; not expected)", "signal", "SIGKILL")
+		l.program(41, culprit.KindSpawned, "shop", 101, "spawned: 'shop' with pid 101")
+		l.program(43, culprit.KindRunning, "shop", 0, "success: shop entered RUNNING state")
+		l.hang(30, 40)
 	}},
 	{name: "time-outs, and no record would tell of an exit", verdict: "inconclusive", knownTo: "did not answer in time", write: func(l *log) {
 		l.hang(30, 40)
@@ -161,6 +172,12 @@ var aliveScenarios = []scenario{
 		l.answers(504)
 		l.open(88)
 	}},
+	{name: "504 and the error log holds failures that match no request", verdict: "inconclusive", topo: site("error"), write: func(l *log) {
+		l.open(1)
+		l.answers(504)
+		l.add("error.log", 35, culprit.Record{Kind: culprit.KindUpstreamTimeout, Attrs: attrs("client", "192.0.2.99", "host", "a.example", "method", "GET", "path", "/elsewhere", "errno", 110, "phase", "reading response header from upstream", "upstream", "http://127.0.0.1:3000/")})
+		l.open(88)
+	}},
 	{name: "504 and the error log holds nothing below crit", verdict: "inconclusive", topo: site("crit"), write: func(l *log) {
 		l.open(1)
 		l.answers(504)
@@ -188,6 +205,21 @@ var aliveScenarios = []scenario{
 			}
 		}
 	}},
+	{name: "nginx may not use the socket, and the process dies too", verdict: "socket_permission", write: func(l *log) {
+		l.boot()
+		l.systemd(-50, culprit.KindStarted, "shop", "Started shop.service - Shop.")
+		l.app(-49, culprit.KindAppStarted, "shop", 100, "listening on /run/app.sock", "path", "/run/app.sock")
+		for i := range 90 {
+			if i >= 30 && i < 60 {
+				l.failure(float64(i), i, culprit.KindUpstreamConnectFailed, 13, "connecting to upstream", "unix:/run/app.sock:")
+			} else {
+				l.request(float64(i), i, 200, "unix:/run/app.sock")
+			}
+		}
+		l.systemd(33, culprit.KindMainExited, "shop", "Main process exited, code=killed, status=11/SEGV", "exit_code_kind", "dumped", "status", 11)
+		l.systemd(34, culprit.KindStarted, "shop", "Started shop.service - Shop.")
+		l.app(35, culprit.KindAppStarted, "shop", 101, "listening on /run/app.sock", "path", "/run/app.sock")
+	}},
 	{name: "listens on another port after a restart", verdict: "wrong_address", trigger: "planned_restart", service: "shop", keeps: "still_broken", tier: culprit.TierProven, write: func(l *log) {
 		l.boot()
 		l.serve(-50, 100)
@@ -197,6 +229,44 @@ var aliveScenarios = []scenario{
 		l.systemd(30.2, culprit.KindStarted, "shop", "Started shop.service - Shop.")
 		l.app(31, culprit.KindAppStarted, "shop", 101, "listening on http://127.0.0.1:3001", "address", "127.0.0.1", "port", 3001)
 		l.outage(30, 50)
+		l.restarted(48)
+	}},
+	{name: "moved, and nginx does not look its name up again", verdict: "stale_upstream", trigger: "restart_unexplained", service: "shop", topo: namedUpstream, write: func(l *log) {
+		l.boot()
+		l.serve(-50, 100)
+		l.systemd(30, culprit.KindStopping, "shop", "Stopping shop.service - Shop...")
+		l.systemd(30.1, culprit.KindDeactivated, "shop", "Deactivated successfully.")
+		l.systemd(30.2, culprit.KindStarted, "shop", "Started shop.service - Shop.")
+		l.app(31, culprit.KindAppStarted, "shop", 101, "listening on http://127.0.0.9:3000", "address", "127.0.0.9", "port", 3000)
+		l.outage(30, 50)
+	}},
+	{name: "a reload of nginx ends it", verdict: "stale_upstream", topo: namedUpstream, write: func(l *log) {
+		l.boot()
+		l.systemd(-50, culprit.KindStarted, "nginx", "Started nginx.service - nginx.")
+		l.systemd(49.5, culprit.KindReloading, "nginx", "Reloading nginx.service - nginx...")
+		l.outage(30, 50)
+	}},
+	{name: "a reload long before the end heals nothing", verdict: "inconclusive", topo: namedUpstream, write: func(l *log) {
+		l.boot()
+		l.systemd(-50, culprit.KindStarted, "nginx", "Started nginx.service - nginx.")
+		l.systemd(40, culprit.KindReloading, "nginx", "Reloading nginx.service - nginx...")
+		l.outage(30, 50)
+	}},
+	{name: "systemd's watchdog ends it", verdict: "hang_timeout", service: "shop", tier: culprit.TierProven, write: func(l *log) {
+		l.boot()
+		l.serve(-50, 100)
+		l.systemd(30, culprit.KindWatchdogTimeout, "shop", "Watchdog timeout (limit 10s)!")
+		l.systemd(30.4, culprit.KindMainExited, "shop", "Main process exited, code=dumped, status=6/ABRT", "exit_code_kind", "dumped", "status", 6)
+		l.outage(30, 36)
+		l.serve(34, 101)
+	}},
+	{name: "restarted, and what was started does not serve until it is stopped again", verdict: "inconclusive", knownTo: "did not serve", service: "shop", write: func(l *log) {
+		l.boot()
+		l.serve(-50, 100)
+		l.systemd(30, culprit.KindStopping, "shop", "Stopping shop.service - Shop...")
+		l.systemd(30.1, culprit.KindDeactivated, "shop", "Deactivated successfully.")
+		l.systemd(30.2, culprit.KindStarted, "shop", "Started shop.service - Shop.")
+		l.outage(30, 52)
 		l.restarted(48)
 	}},
 	{name: "a second port of its own is no wrong address", verdict: "planned_restart", service: "shop", write: func(l *log) {
@@ -280,6 +350,16 @@ var aliveScenarios = []scenario{
 			l.program(33, culprit.KindRunning, "shop", 0, "success: shop entered RUNNING state")
 			l.outage(30, 38)
 		}},
+	{name: "it logs all day that its cache is away, and then leaves", verdict: "exited", service: "shop", write: func(l *log) {
+		l.boot()
+		l.serve(-50, 100)
+		for i := range 20 {
+			l.app(float64(2*i-8), culprit.KindConnectionFailed, "shop", 100, "redis: connect ECONNREFUSED 127.0.0.1:6379", "address", "127.0.0.1", "port", 6379)
+		}
+		l.systemd(30.1, culprit.KindMainExited, "shop", "Main process exited, code=exited, status=1/FAILURE", "exit_code_kind", "exited", "status", 1)
+		l.outage(30, 36)
+		l.serve(34, 101)
+	}},
 	{name: "a quiet program dies of its own error long after its start", verdict: "uncaught_exception", service: "shop", write: func(l *log) {
 		l.boot()
 		l.systemd(-300, culprit.KindStarted, "shop", "Started shop.service - Shop.")
@@ -287,6 +367,11 @@ var aliveScenarios = []scenario{
 		l.systemd(30.1, culprit.KindMainExited, "shop", "Main process exited, code=exited, status=1/FAILURE", "exit_code_kind", "exited", "status", 1)
 		l.systemd(31, culprit.KindStarted, "shop", "Started shop.service - Shop.")
 		l.outage(30, 36)
+	}},
+	{name: "idle WebSockets that nginx ends", verdict: "", write: func(l *log) {
+		for i := range 20 {
+			l.add("error.log", float64(i), culprit.Record{Kind: culprit.KindUpstreamTimeout, Attrs: attrs("client", "192.0.2.1", "host", "a.example", "method", "GET", "path", "/socket", "errno", 110, "phase", "proxying upgraded connection", "upstream", "http://127.0.0.1:3000/")})
+		}
 	}},
 	{name: "one server of two fails and no access log was read", verdict: "",
 		topo: culprit.Topology{Groups: []culprit.UpstreamGroup{{Name: "pool", Servers: []string{"127.0.0.1:3000", "127.0.0.1:3001"}}}},

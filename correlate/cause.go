@@ -54,6 +54,7 @@ var causes = []cause{
 	causeOOMKill,
 	causeOOMD,
 	causeHeapOOM,
+	causeWatchdog,
 	causeWrongAddress,
 	causeFailedStart,
 	causeMemoryLimit,

@@ -77,7 +77,7 @@ var causeExited = cause{culprit.VerdictExited, func(x *exam, r *run) *lastWords 
 		how = "exited with status " + itoa(f.status)
 	}
 	w := &lastWords{evidence: []*culprit.Event{r.exit}, joined: joinByManager(r), entity: r.entity() + " " + how,
-		terms: []culprit.Term{term("exit_only", 2, how+", and said nothing before")}}
+		terms: []culprit.Term{term("exit_only", 2, how+", and nothing that it said tells why")}}
 	switch {
 	case !x.coverage.words(r):
 		w.missing = "the output of " + r.service.name
@@ -163,11 +163,20 @@ func (c *coverage) words(r *run) bool {
 			return false
 		}
 	}
-	if conf := r.service.conf; conf != nil && r.service.manager == "supervisor" {
+	switch conf := r.service.conf; {
+	case conf != nil && r.service.manager == "supervisor":
 		for _, l := range conf.Logs {
 			if strings.HasPrefix(l, "/") && !strings.HasPrefix(l, "/dev/") && !c.read(path.Base(l)) {
 				return false
 			}
+		}
+	case r.service.manager == "supervisor" || r.service.manager == "pm2":
+		// Each keeps what is written to stderr in a file of its own unless it is told otherwise.
+		if !slices.ContainsFunc(r.said, func(e *culprit.Event) bool { return lastWord(e.Kind) }) && !slices.ContainsFunc(c.sources, func(s string) bool {
+			b := plainName(path.Base(s))
+			return strings.Contains(b, "err") && strings.Contains(b, plainName(r.service.name))
+		}) {
+			return false
 		}
 	}
 	if len(r.said) > 0 || len(r.service.untimed) > 0 {

@@ -64,7 +64,7 @@ var causeOwnWords = cause{culprit.VerdictUncaughtException, func(_ *exam, r *run
 		if !e.Time.IsZero() && !within(e.Time, r.exitTime(), wordsBefore, wordsAfter) {
 			return false, false
 		}
-		if e.Kind != culprit.KindException || e.Attrs.Get("fatal") == "true" || r.ready == nil {
+		if e.Kind != culprit.KindException && !dependency(wordVerdicts[e.Kind]) || e.Attrs.Get("fatal") == "true" || r.ready == nil {
 			return true, false
 		}
 		// An error that was logged while the process served ends it only if it never did otherwise.

@@ -81,7 +81,7 @@ func (c *analysis) changeBefore(f *finding) *culprit.Event {
 // configuration, so that it shows at the next start and not before.
 func failsAtStart(v culprit.Verdict) bool {
 	switch base(v) {
-	case culprit.VerdictModuleNotFound, culprit.VerdictStartupError, culprit.VerdictPortInUse, culprit.VerdictWrongAddress:
+	case culprit.VerdictModuleNotFound, culprit.VerdictStartupError, culprit.VerdictPortInUse, culprit.VerdictWrongAddress, culprit.VerdictStaleUpstream:
 		return true
 	}
 	return false
@@ -100,7 +100,7 @@ var verdicts = []culprit.Verdict{
 	culprit.VerdictOOMKill, culprit.VerdictMemoryLimit, culprit.VerdictHeapOOM, culprit.VerdictModuleNotFound, culprit.VerdictStartupError,
 	culprit.VerdictPortInUse, culprit.VerdictWrongAddress, culprit.VerdictUncaughtException, culprit.VerdictNativeCrash, culprit.VerdictExited,
 	culprit.VerdictKilled, culprit.VerdictDependencyRefused, culprit.VerdictDependencyTimeout, culprit.VerdictDependencyExhausted,
-	culprit.VerdictPlannedRestart, culprit.VerdictRestartUnexplained, culprit.VerdictHostReboot, culprit.VerdictHangTimeout, culprit.VerdictBadResponse,
+	culprit.VerdictPlannedRestart, culprit.VerdictRestartUnexplained, culprit.VerdictHostReboot, culprit.VerdictHangTimeout, culprit.VerdictBadResponse, culprit.VerdictStaleUpstream,
 }
 
 // base returns the verdict of the closed list that v is or refines.

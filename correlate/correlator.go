@@ -166,6 +166,7 @@ type analysis struct {
 	coverage *coverage
 	cover    map[string]*sourceCover
 	silent   []string // sources that were read and hold nothing
+	outages  []*outage
 	now      time.Time
 }
 
@@ -175,10 +176,11 @@ func (c *Correlator) Report(now time.Time) *culprit.Report {
 	events := merge(c.copies())
 	a := &analysis{topo: c.topo, traffic: c.traffic, services: newServices(c.topo), coverage: &coverage{gaps: c.gaps, sources: append(slices.Sorted(maps.Keys(c.sources)), c.silent...)}, cover: c.cover, silent: c.silent, now: now}
 	a.services.load(events)
+	boots := slices.DeleteFunc(slices.Clone(events), func(e *culprit.Event) bool { return e.Kind != culprit.KindBoot || e.Time.IsZero() })
 	served := c.traffic.served()
 	for _, s := range a.services.list {
 		s.trace()
-		s.endAtBoot(events, served)
+		s.endAtBoot(boots, served)
 	}
 	a.exam = &exam{services: a.services, coverage: a.coverage, readings: c.readings}
 	a.exam.sort(events)
@@ -211,6 +213,7 @@ func (c *Correlator) Report(now time.Time) *culprit.Report {
 		rep.Notices = append(rep.Notices, a.ends()...)
 	}
 	outages, retried := c.traffic.outages()
+	a.outages = outages
 	for _, o := range outages {
 		if o.small {
 			rep.Notices = append(rep.Notices, smallNotice(o))
@@ -218,7 +221,7 @@ func (c *Correlator) Report(now time.Time) *culprit.Report {
 		}
 		rep.Incidents = append(rep.Incidents, a.incident(a.find(o)))
 	}
-	rep.Incidents = append(rep.Incidents, a.nginxDown(outages)...)
+	rep.Incidents = append(rep.Incidents, a.nginxDown(outages, served)...)
 	slices.SortStableFunc(rep.Incidents, func(x, y *culprit.Incident) int { return x.Start.Compare(y.Start) })
 	rep.Notices = append(rep.Notices, c.traffic.mutedNotices()...)
 	for _, l := range retried {

@@ -33,7 +33,9 @@ func (v *service) downtimes(l *lane, addrs []string) []*downtime {
 	var all []*downtime
 	var d *downtime
 	for i, r := range v.runs {
-		r.elsewhere = v.elsewhere(r, addrs)
+		if r.elsewhere = v.elsewhere(r, addrs); r.elsewhere == nil && len(addrs) == 0 && i > 0 {
+			r.elsewhere = v.elsewhere(r, v.runs[i-1].places())
+		}
 		if r.exit == nil {
 			if d != nil && v.stuck(r, i, l, single) {
 				r.failed = true
@@ -67,8 +69,13 @@ func (v *service) downtimes(l *lane, addrs []string) []*downtime {
 // answered up to the next run or the end of the logs.
 func (v *service) stuck(r *run, i int, l *lane, single bool) bool {
 	from := r.began()
-	if r.ready != nil && r.ready.Kind == culprit.KindAppStarted && r.elsewhere == nil || from.IsZero() {
+	if r.elsewhere == nil && (r.ready != nil && r.ready.Kind == culprit.KindAppStarted || from.IsZero()) {
 		return false
+	}
+	if r.elsewhere != nil { // nginx may find it later, and the run goes on
+		at := r.elsewhere.Time
+		k := sort.Search(len(l.failed), func(k int) bool { return l.failed[k].at > at.Add(time.Second).UnixNano() })
+		return k < len(l.failed) && l.failed[k].at < at.Add(around).UnixNano() && !l.answeredWell(v, single, at.Unix()+1, at.Add(around).Unix())
 	}
 	until := int64(math.MaxInt64)
 	if i+1 < len(v.runs) {
@@ -80,6 +87,14 @@ func (v *service) stuck(r *run, i int, l *lane, single bool) bool {
 	k := sort.Search(len(l.failed), func(k int) bool { return l.failed[k].at > from.Add(stallBefore).UnixNano() })
 	return k < len(l.failed) && l.failed[k].at/1e9 < until || slices.ContainsFunc(r.said, func(e *culprit.Event) bool { return failsAtStart(wordVerdicts[e.Kind]) }) ||
 		len(v.spare) > 0 && len(l.failed) > 0 && l.failed[len(l.failed)-1].at > from.Add(2*time.Second).UnixNano()
+}
+
+// places lists where a run says that it listens.
+func (r *run) places() (out []string) {
+	for _, e := range r.listens {
+		out = append(out, listenAddress(e))
+	}
+	return out
 }
 
 // elsewhere returns the line in which a run says where it listens, if that is
@@ -169,7 +184,7 @@ func (c *analysis) find(o *outage) *finding {
 	addrs := c.addresses(o.lane)
 	cands := c.services.serving(addrs)
 	byConfig := len(cands) > 0
-	if len(cands) == 0 {
+	if len(cands) == 0 && !c.besides(o) {
 		cands = c.services.byNearExit(o, len(addrs) > 0)
 	}
 	for _, v := range cands {
@@ -199,6 +214,14 @@ func (c *analysis) find(o *outage) *finding {
 	}
 	c.findRoot(f)
 	return f
+}
+
+// besides reports whether another upstream that nobody is known to serve began
+// to fail then too: which of them an exit belongs to, its time does not tell.
+func (c *analysis) besides(o *outage) bool {
+	return slices.ContainsFunc(c.outages, func(p *outage) bool {
+		return p.lane != o.lane && !p.small && distance(p.start, o.start) <= 2*around && len(c.services.serving(c.addresses(p.lane))) == 0
+	})
 }
 
 // order puts the downtime that completes the outage first: of the servers of a
@@ -231,13 +254,16 @@ func (c *analysis) order(f *finding) {
 func (c *analysis) contradicted(f *finding) bool {
 	b := f.outage.counts.ByPhase
 	alive := b.BadResponse + b.TLS + b.DNS
+	if slices.ContainsFunc(f.outage.samples, func(e *culprit.Event) bool { return sampledPhase(e) == phaseSocket && e.Attrs.GetInt("errno") == 13 }) {
+		alive += b.Socket // a socket of a process that is gone refuses or is missing
+	}
 	return alive > 0 && alive*2 > f.outage.counts.Failed
 }
 
 // How long a process may stand still at its memory limit before it is ended, and
 // how much earlier than an order time-outs stand that the order does not explain.
 const (
-	thrashing  = time.Minute
+	thrashing  = 10 * time.Minute
 	hungBefore = 2 * time.Second
 )
 
@@ -266,7 +292,7 @@ func (o *outage) stalled(at time.Time) bool {
 		if f.at >= at.Add(-hungBefore).UnixNano() {
 			break
 		}
-		if f.phase != phaseReadTimeout && f.phase != phaseConnectTimeout {
+		if f.phase != phaseReadTimeout && f.phase != phaseConnectTimeout && (f.phase != phaseNone || f.status != 504 || f.own) {
 			return false
 		}
 		n += int(f.n)
@@ -282,7 +308,7 @@ func (c *analysis) hung(f *finding) bool {
 		return false
 	}
 	c.exam.explain(d.ended[0])
-	if w := d.ended[0].words; w != nil {
+	if w := d.ended[0].words; w != nil && w.open() == "" {
 		switch base(w.verdict) {
 		case culprit.VerdictPlannedRestart, culprit.VerdictRestartUnexplained, culprit.VerdictKilled:
 			return true
@@ -443,7 +469,11 @@ func (c *analysis) fromExit(f *finding, byConfig bool) {
 		f.keeps = "not_started"
 	}
 	f.verdict = f.words.verdict
-	if f.words.open() != "" {
+	if r := d.idle(f.words); r != nil {
+		f.verdict = culprit.VerdictInconclusive
+		f.knownTo = f.service.name + " was restarted, and did not serve in the " + ago(r.end().Sub(r.start.Time)) + " until it was stopped once more; no record says why"
+		f.remedy = remedyUntimed(f.service)
+	} else if f.words.open() != "" {
 		f.verdict = culprit.VerdictInconclusive
 		f.knownTo = f.words.entity + " at " + clockTime(f.run.mark()) + "; " + f.words.open()
 		f.remedy = remedyFor(f.words, f.service)
@@ -455,6 +485,23 @@ func (c *analysis) fromExit(f *finding, byConfig bool) {
 			c.exam.explain(r)
 		}
 	}
+}
+
+// idleAfter is how long a start may take before it needs a reason.
+const idleAfter = 10 * time.Second
+
+// idle returns a run that was started after a stop on order, did not serve for
+// long and was stopped again: the first order does not explain that.
+func (d *downtime) idle(w *lastWords) *run {
+	if fails(w) || w.open() != "" || base(w.verdict) == culprit.VerdictHostReboot {
+		return nil
+	}
+	for _, r := range d.ended[1:] {
+		if r.start != nil && r.exit != nil && r.order != nil && !r.answered && r.end().Sub(r.start.Time) >= idleAfter {
+			return r
+		}
+	}
+	return nil
 }
 
 // fails reports whether the end of a start means that the next one will end so too.

@@ -16,8 +16,7 @@ const (
 
 // nginxDown finds the stretches in which nginx itself was down and requests would
 // have come; one that has failed requests around it is told as that.
-func (c *analysis) nginxDown(outages []*outage) (list []*culprit.Incident) {
-	served := c.traffic.served()
+func (c *analysis) nginxDown(outages []*outage, served *series) (list []*culprit.Incident) {
 	for _, v := range c.services.list {
 		if !webServer(v.name) || v.manager != "systemd" {
 			continue

@@ -45,6 +45,7 @@ type failure struct {
 	phase  phase
 	own    bool // the upstream itself answered so
 	post   bool // nginx may not send it again
+	mute   bool // connected, and no header came
 }
 
 // An outage is a stretch of failures of one lane.
@@ -260,8 +261,11 @@ func (t *traffic) lanes() []*lane {
 		if host == 0 {
 			host = hostOfReq[i]
 		}
+		if !taken[i] && q.mute && q.status == 504 {
+			phaseOfReq[i] = phaseReadTimeout // 504 is nginx's word for a time-out, and it was connected
+		}
 		l := get(up, host)
-		l.failed = append(l.failed, failure{at: q.at, n: 1, status: q.status, phase: phaseOfReq[i], client: q.client, host: host, up: up, own: q.own, post: q.post})
+		l.failed = append(l.failed, failure{at: q.at, n: 1, status: q.status, phase: phaseOfReq[i], client: q.client, host: host, up: up, own: q.own, post: q.post, mute: q.mute})
 	}
 	covered := t.coveredHosts(matchedHost)
 	retried := t.retries(unmatched)
@@ -437,7 +441,8 @@ func (t *traffic) unavailable() map[int]bool {
 			}
 		}
 		answered.sorted()
-		for a, b := 0, 0; a < len(is); a = b {
+		var b int
+		for a := 0; a < len(is); a = b {
 			clients := map[uint32]bool{}
 			for b = a; b < len(is) && (b == a || t.requests[is[b]].at-t.requests[is[b-1]].at < quiet*1e9); b++ {
 				clients[t.requests[is[b]].client] = true

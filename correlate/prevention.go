@@ -44,6 +44,8 @@ func (c *analysis) prevention(f *finding) []culprit.Prevention {
 			add("Check the configuration before the old process is stopped", "", firstLine(f.words.decisive().Message, 120))
 		case culprit.VerdictWrongAddress:
 			add("Let nginx and "+s.name+" take the address from one place, and ask it after each start", "ss -ltnp", f.words.entity)
+		case culprit.VerdictStaleUpstream:
+			add("Reload nginx after "+subject(f)+" moved, or let it look the name up itself", "nginx -t && systemctl reload nginx", "nginx looks up the names in its configuration when it starts or reloads, unless a resolver and a variable make it do so later")
 		case culprit.VerdictHangTimeout:
 			add("Find what keeps "+subject(f)+" from answering", "node --cpu-prof ...", "its connections were taken and not answered; monitorEventLoopDelay of perf_hooks tells whether the event loop stood still")
 		case culprit.VerdictKeepaliveRace:

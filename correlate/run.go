@@ -237,11 +237,8 @@ func (v *service) trace() {
 // endAtBoot ends what ran when the machine went down without a word: a run that a
 // boot and a new start follow. Where the logs of the service begin with the boot,
 // requests before it show that there was something to end.
-func (v *service) endAtBoot(events []*culprit.Event, served *series) {
-	for _, b := range events {
-		if b.Kind != culprit.KindBoot || b.Time.IsZero() || len(v.runs) == 0 {
-			continue
-		}
+func (v *service) endAtBoot(boots []*culprit.Event, served *series) {
+	for _, b := range boots {
 		i := slices.IndexFunc(v.runs, func(r *run) bool { return r.start != nil && r.began().After(b.Time) })
 		switch {
 		case i > 0 && v.runs[i-1].exit == nil && v.runs[i-1].began().Before(b.Time):

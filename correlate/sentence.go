@@ -68,6 +68,8 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		say(culprit.VerdictAppAnswered, phaseNone, "no_error_line", "nginx logs each failure of its own, and its error log holds none: the upstream answered so")
 	case main(b.DNS):
 		say(culprit.VerdictDNS, phaseDNS, "nginx_sentence", "the upstream's name did not resolve")
+	case main(b.Refused+b.ConnectTimeout) && c.healed(o):
+		say(culprit.VerdictStaleUpstream, mainPhase(b), "reload_ended_it", "nginx is configured with a name, and requests were answered from its reload on")
 	case remote != "" && main(b.Refused+b.ConnectTimeout+b.ReadTimeout+b.Reset+b.ClosedEarly):
 		say(culprit.VerdictRemoteUpstream, mainPhase(b), "remote_address", remote+" is no address of this machine: its own logs tell why")
 	case main(b.ReadTimeout+b.ConnectTimeout) && b.ReadTimeout > 0 && b.Refused == 0 && (b.Reset+b.ClosedEarly)*10 <= total && remote == "" &&
@@ -83,11 +85,12 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		switch posts := o.posts(); {
 		case posts*10 >= total*9 && alive > o.counts.Failed && o.lane.nRetried > 0:
 			say(culprit.VerdictKeepaliveRace, mainPhase(b), "only_unsafe_methods", "only requests failed that nginx may not send again; "+plural(alive, "other")+" were answered meanwhile, the same failure among them")
-		case f.service != nil && f.service.lives(o):
+		case f.service != nil && f.service.lives(o) && o.logged()*10 >= total*9: // else a new connection may have served them
 			say(culprit.VerdictBadResponse+"_closed_early", mainPhase(b), "alive", "the same process ran before, meanwhile and after, and closed connections without an answer")
 		}
 	}
 	if f.verdict != "" {
+		f.words.evidence = append(f.words.evidence, f.service.murmurs(o)...)
 		return
 	}
 	f.verdict = culprit.VerdictInconclusive
@@ -151,6 +154,30 @@ func (s *services) complains(cands []*service) (*service, *culprit.Event) {
 	return found, last
 }
 
+// How far around an outage, and how many, of a living service's own warnings are
+// told with it.
+const (
+	murmurBefore = 30 * time.Second
+	maxMurmurs   = 3
+)
+
+// murmurs returns the first warnings and errors that a living service logged
+// around an outage, errors before warnings.
+func (v *service) murmurs(o *outage) (out []*culprit.Event) {
+	if v == nil {
+		return nil
+	}
+	for _, errors := range []bool{true, false} {
+		for _, e := range v.events {
+			if len(out) < maxMurmurs && lastWord(e.Kind) == errors && (errors || e.Kind == culprit.KindAppLog || e.Kind == culprit.KindNodeWarning) &&
+				within(e.Time, o.start, murmurBefore, o.end.Sub(o.start)+around) {
+				out = append(out, e)
+			}
+		}
+	}
+	return out
+}
+
 // fromHang settles an outage whose service answered nobody until it was stopped.
 func (c *analysis) fromHang(f *finding) {
 	d := f.downs[0]
@@ -163,7 +190,13 @@ func (c *analysis) fromHang(f *finding) {
 			f.words.evidence = append(f.words.evidence, e)
 		}
 	}
-	f.words.evidence = append(f.words.evidence, d.ended[0].words.evidence...)
+	if len(f.words.evidence) == 0 { // the access log's word alone
+		f.verdict = culprit.VerdictInconclusive
+		f.knownTo = d.service.name + " did not answer in time, and was stopped only at " + clockTime(d.from)
+		f.remedy = "set error_log to level error for this server"
+		f.words.verdict = f.verdict
+	}
+	f.words.evidence = append(append(f.words.evidence, f.service.murmurs(f.outage)...), d.ended[0].words.evidence...)
 }
 
 // complained reports whether one of the services logged trouble with what it
@@ -180,6 +213,32 @@ func (c *analysis) complained(cands []*service, o *outage) bool {
 func (o *outage) own() (n int) {
 	for i := range o.failures {
 		if o.failures[i].own {
+			n += int(o.failures[i].n)
+		}
+	}
+	return n
+}
+
+// healed reports whether an outage ended when nginx took its configuration again,
+// and so looked up the name that it is configured with.
+func (c *analysis) healed(o *outage) bool {
+	if !slices.ContainsFunc(o.lane.upstreams, c.topo.byName) || o.lane.answered.between(o.end.Unix(), o.end.Unix()+quiet) == 0 {
+		return false
+	}
+	for _, v := range c.services.list {
+		if webServer(v.name) && slices.ContainsFunc(v.events, func(e *culprit.Event) bool {
+			return e.Kind == culprit.KindReloading && within(e.Time, o.end, 2*time.Second, 2*time.Second)
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// logged counts the failed requests whose status an access log holds.
+func (o *outage) logged() (n int) {
+	for i := range o.failures {
+		if o.failures[i].status != 0 {
 			n += int(o.failures[i].n)
 		}
 	}
@@ -216,6 +275,18 @@ func (v *service) lives(o *outage) bool {
 func (c *analysis) errorLogSilent(o *outage) bool {
 	addrs := c.addresses(o.lane)
 	found := false
+	if slices.ContainsFunc(o.failures, func(f failure) bool { return f.mute }) {
+		return false // the upstream said nothing: that log is not all
+	}
+	if len(c.traffic.errors) >= maxItems {
+		return false
+	}
+	for i := range c.traffic.errors { // of other requests, as far as they could be matched
+		e := &c.traffic.errors[i]
+		if e.at >= o.start.Add(-hungBefore).UnixNano() && e.at <= o.end.Add(hungBefore).UnixNano() && (slices.Contains(o.lane.hosts, c.traffic.names.name(e.host)) || slices.Contains(addrs, c.traffic.names.name(e.up))) {
+			return false
+		}
+	}
 	for i := range c.topo.Servers {
 		s := &c.topo.Servers[i]
 		if !slices.ContainsFunc(s.Locations, func(l culprit.Location) bool {

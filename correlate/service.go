@@ -395,16 +395,16 @@ func (s *services) configured(addresses []string) []*service {
 	return out
 }
 
-// onlyApp returns the only application that the logs tell of: like configured it
+// onlyApp returns the only application that the logs or configuration tell of: like configured it
 // names what failed, and proves nothing.
 func (s *services) onlyApp() []*service {
 	var out []*service
 	for _, v := range s.list {
-		if !managerUnit(v.name) && !webServer(v.name) && !backstage(v.name) && len(v.events)+len(v.untimed) > 0 && v.isApp() {
+		if !managerUnit(v.name) && !webServer(v.name) && !backstage(v.name) && !v.otherProgram() && v.isApp() {
 			out = append(out, v)
 		}
 	}
-	if len(out) != 1 {
+	if len(out) != 1 || len(out[0].events)+len(out[0].untimed) == 0 {
 		return nil
 	}
 	return out

@@ -477,8 +477,10 @@ func endSentence(r *run) string {
 		return "The machine was shut down"
 	case culprit.VerdictPortInUse:
 		return name + " could not listen: the address was taken"
-	case culprit.VerdictWrongAddress:
+	case culprit.VerdictWrongAddress, culprit.VerdictStaleUpstream:
 		return w.entity + ", which is not where nginx looks"
+	case culprit.VerdictHangTimeout:
+		return name + " did not report to its watchdog, and systemd ended it"
 	case culprit.VerdictDependencyRefused:
 		return name + " could not reach " + dependencyName(d)
 	}
@@ -602,7 +604,7 @@ func title(f *finding) string {
 	case culprit.VerdictNativeCrash:
 		return name + " crashed: " + strings.TrimPrefix(w.entity, f.run.entity()+" ")
 	case culprit.VerdictExited:
-		return name + " left by itself and said nothing"
+		return name + " left by itself and gave no reason"
 	case culprit.VerdictKilled:
 		if w.initiator != "" {
 			return name + " was killed by " + w.initiator
@@ -627,6 +629,8 @@ func title(f *finding) string {
 		return name + " is alive, but did not answer in time"
 	case culprit.VerdictAppAnswered:
 		return name + " itself answered with " + answered(f.outage)
+	case culprit.VerdictStaleUpstream:
+		return "nginx still uses an address that " + name + " had before: " + laneName(f.outage.lane)
 	case culprit.VerdictSocketPermission:
 		return "nginx may not connect to " + name + ": its socket does not permit it"
 	case culprit.VerdictSocketMissing:

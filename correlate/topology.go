@@ -3,6 +3,7 @@ package correlate
 import (
 	"net"
 	"path"
+	"slices"
 	"strings"
 
 	"culprit"
@@ -138,6 +139,19 @@ func (t *topology) tries(addr string) int {
 		}
 	}
 	return most
+}
+
+// byName reports whether nginx passes requests to a name, and not to an address,
+// at the port of addr.
+func (t *topology) byName(addr string) bool {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(t.passed(), func(s string) bool {
+		host, p, err := net.SplitHostPort(s)
+		return err == nil && p == port && host != "localhost" && net.ParseIP(host) == nil
+	})
 }
 
 // passed returns every address that nginx is configured to pass requests to.

@@ -49,6 +49,9 @@ func phaseOf(r *culprit.Record) phase {
 }
 
 func (f *fields) phaseOf(k culprit.Kind) phase {
+	if strings.Contains(f.phase, "upgraded") {
+		return phaseNone // a WebSocket that was idle or left: its request was answered long ago
+	}
 	switch k {
 	case culprit.KindUpstreamConnectFailed:
 		switch f.errno {
@@ -145,6 +148,7 @@ type request struct {
 	status int16
 	failed bool
 	own    bool // the upstream itself answered with this status (upstream_status says so)
+	mute   bool // the upstream was connected and sent no header
 	post   bool // of a method that nginx does not send again
 	ours   bool // nginx answered by itself: no upstream was asked
 }
@@ -320,7 +324,7 @@ func hash32(s string) uint32 {
 // field collects the attributes of a request in one pass.
 type fields struct {
 	client, method, path, host, server, upstream, list, upstreamStatus, finalStatus, took string
-	phase, connectAddr, header                                                            string
+	phase, connectAddr, connect, header                                                   string
 	status, errno                                                                         int64
 }
 
@@ -345,6 +349,8 @@ func (f *fields) read(a culprit.Attrs) {
 			f.upstreamStatus = a[i].Value.String()
 		case "final_status":
 			f.finalStatus = a[i].Value.String()
+		case "upstream_connect_time":
+			f.connect = a[i].Value.String()
 		case "upstream_header_time":
 			f.header = a[i].Value.String()
 		case "request_time":
@@ -403,6 +409,7 @@ func (t *traffic) addAccess(r *culprit.Record) {
 		q.own = f.status != 499 && strings.HasSuffix(f.upstreamStatus, statusText(int16(f.status))) && (f.status == 503 || millis(f.header) >= 0) ||
 			f.status == 503 && f.upstreamStatus == "" && f.upstream != "" && f.upstream != "-"
 		q.post = unsafe(f.method)
+		q.mute = f.header == "-" && millis(f.connect) >= 0
 		q.failed = true
 		q.key = requestKey(f.client, f.method, f.path)
 		q.client = hash32(f.client)
