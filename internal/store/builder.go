@@ -51,6 +51,8 @@ type builder struct {
 	ranges    []valueRange
 	extra     []extraText
 	extraText []byte
+	cuts      []int32 // in text: ends of the values of each record that stand one after another, between tokens
+	cutEnds   []int   // in cuts, of each record
 
 	eventHash   uint64 // of the attributes of the last record that stormAttr names
 	hasUpstream bool
@@ -159,6 +161,7 @@ func (b *builder) reset() {
 	}
 	b.text, b.rows, b.loose, b.arena = b.text[:0], b.rows[:0], b.loose[:0], b.arena[:0]
 	b.templates, b.counts, b.extra, b.extraText = b.templates[:0], b.counts[:0], b.extra[:0], b.extraText[:0]
+	b.cuts, b.cutEnds = b.cuts[:0], b.cutEnds[:0]
 	clear(b.table)
 	if len(b.strings) > 1024 {
 		b.strings = map[string]uint32{}
@@ -300,14 +303,16 @@ func (b *builder) add(r *culprit.Record, service, upstream string) {
 	b.header(5, r.Unit)
 	b.header(6, journal)
 
-	w := slotWriter{b: b, text: r.Text, record: record}
+	w := slotWriter{b: b, text: r.Text, record: record, base: len(b.text) - len(r.Text)}
 	w.string(&b.last.attrs[0], r.TimeText, false)
 	w.int(&b.last.attrs[1], int64(r.PID))
 	if r.PID != 0 {
 		b.extend(b.spanOf(&b.last.attrs[1], "pid"), int64(r.PID))
 	}
+	cuts, cutFrom, cutTo := len(b.cuts), w.cutFrom, w.cutTo
 	w.string(&b.last.attrs[2], r.Message, true)
 	w.prevEnd = w.prevStart
+	b.cuts, w.cutFrom, w.cutTo = b.cuts[:cuts], cutFrom, cutTo // values stand within the message
 	b.scratch = binary.AppendUvarint(b.scratch, uint64(len(r.Attrs)))
 	for i := range r.Attrs {
 		w.attr(b.memoOf(i, r.Attrs[i].Key), &r.Attrs[i])
@@ -315,6 +320,7 @@ func (b *builder) add(r *culprit.Record, service, upstream string) {
 	m.looseEnd = len(b.loose)
 	m.template = b.intern(b.scratch)
 	b.rows = append(b.rows, m)
+	b.cutEnds = append(b.cutEnds, len(b.cuts))
 	b.bytes += len(r.Text) + 1 + len(b.loose) - looseBefore
 }
 
@@ -418,6 +424,8 @@ type slotWriter struct {
 	text               []byte
 	record             int
 	prevStart, prevEnd int
+	base               int // of text in the block's
+	cutFrom, cutTo     int // the value that the last cut ends
 }
 
 // memoOf returns the memory of a key, which stands at place i of the attributes.
@@ -509,6 +517,21 @@ func (w *slotWriter) place(m *attrMemo, start, end int) {
 	w.b.scratch = append(w.b.scratch, m.mode)
 	w.b.scratch = binary.AppendUvarint(w.b.scratch, uint64(m.rel))
 	w.prevStart, w.prevEnd = start, end
+	w.cut(start, end)
+}
+
+// cut notes where a value ends. Of values within another, which follow it, only
+// they themselves count.
+func (w *slotWriter) cut(start, end int) {
+	if start < w.cutFrom || w.cuts(end) {
+		return
+	}
+	b := w.b
+	if start < w.cutTo {
+		b.cuts = b.cuts[:len(b.cuts)-1]
+	}
+	b.cuts = append(b.cuts, int32(w.base+end))
+	w.cutFrom, w.cutTo = start, end
 }
 
 // string writes a slot. Loose ones are told to the index if index is set.
