@@ -97,7 +97,7 @@ func importPaths(cmd *cobra.Command, f *flags, paths []string) (err error) {
 		return err
 	}
 	m := &importer{c: correlate.New(topo), progress: newProgress(cmd.ErrOrStderr())}
-	if m.st, err = store.Open(ctx, dir, store.Options{Resolve: m.resolve}); err != nil {
+	if m.st, err = store.Open(ctx, dir, store.Options{Resolve: m.resolve, Ballast: -1}); err != nil {
 		return fmt.Errorf("open the store: %w", err)
 	}
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
