@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"strconv"
+	"unicode/utf8"
 
 	"culprit"
 	"culprit/internal/query"
@@ -71,8 +72,9 @@ func (t *terms) collect(b *builder) {
 	for i := range b.rows {
 		end := b.rows[i].textEnd
 		from := start
-		// Lines of one second begin alike, and the keys of that part are there.
-		if numbers > 0 && start+numbers < end && bytes.Equal(t.text[start:start+numbers], t.text[before:before+numbers]) {
+		// Lines of one second begin alike, and the keys of that part are there. A
+		// word follows, so that no chain of numbers goes on.
+		if numbers > 0 && start+numbers < end && letter(t.text[start+numbers]) && bytes.Equal(t.text[start:start+numbers], t.text[before:before+numbers]) {
 			from = start + numbers
 		} else {
 			numbers = numericPrefix(t.text[start:end])
@@ -106,11 +108,16 @@ func (t *terms) collect(b *builder) {
 	t.appendStats(b)
 }
 
+func letter(c byte) bool { return c >= 'a' && c <= 'z' || c == '_' }
+
 // numericPrefix returns the length of the part at the beginning of text that holds
 // only tokens with digits, if a word follows soon.
 func numericPrefix(text []byte) int {
 	n, digit, inToken := 0, false, false
 	for i, c := range text[:min(len(text), 48)] {
+		if c >= utf8.RuneSelf {
+			return 0 // it may end a token or belong to it
+		}
 		if tokenByte(c) {
 			inToken = true
 			digit = digit || c >= '0' && c <= '9'
