@@ -17,8 +17,10 @@ func PassAddress(target string) string {
 		}
 		return target
 	}
-	if i := strings.IndexAny(target, "/?"); i >= 0 {
-		target = target[:i]
+	for i := range len(target) {
+		if target[i] == '/' || target[i] == '?' {
+			return target[:i]
+		}
 	}
 	return target
 }

@@ -86,6 +86,13 @@ func FrameOf(f Frame) Value { return Value{typ: typeFrame, fr: &f} }
 
 // String returns the value as text; a list is joined by commas.
 func (v Value) String() string {
+	if v.typ == typeString { // as nearly all are
+		return v.str
+	}
+	return v.format()
+}
+
+func (v Value) format() string {
 	switch v.typ {
 	case typeInt:
 		return strconv.FormatInt(v.num, 10)

@@ -113,7 +113,7 @@ func importPaths(cmd *cobra.Command, f *flags, paths []string) (err error) {
 		return err
 	}
 	m := &importer{c: correlate.New(topo), progress: newProgress(cmd.ErrOrStderr())}
-	if m.st, err = openStore(ctx, dir, store.Options{Resolve: m.resolve}); err != nil {
+	if m.st, err = openStore(ctx, dir, store.Options{Resolve: m.resolve, Ballast: -1}); err != nil {
 		return err
 	}
 	if m.noted, err = openGaps(dir); err != nil {

@@ -2,6 +2,7 @@ package query_test
 
 import (
 	"errors"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -51,6 +52,31 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// TestTokensOfChunks compares with the plain way what is done in chunks of 64 bytes.
+func TestTokensOfChunks(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, alphabet := range []string{"a.", "1.", "ab_019 \"", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.", "1111aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa ", "abcdefghi 0123é", "aaaaaaaaaaaaaaaaaaaaaaaaaa aaaaaaaaaaaaaaaaaaaaaaaaaaaa\xff"} {
+		for range 2000 {
+			text := make([]byte, r.IntN(300))
+			for i := range text {
+				text[i] = alphabet[r.IntN(len(alphabet))]
+			}
+			to := r.IntN(len(text) + 1)
+			from := r.IntN(to + 1)
+			if got, want := query.Tokens(nil, text, from, to), query.RuneTokens(nil, text[:to], from, 0); !slices.Equal(got, want) {
+				t.Fatalf("%q[%d:%d]: %+v, want %+v", text, from, to, got, want)
+			}
+		}
+	}
+	var all []byte
+	for c := range 128 {
+		all = append(all, byte(c), ' ', byte(c), 'a', byte(c), '1', 'x', byte(c), '\n')
+	}
+	if got, want := query.Tokens(nil, all, 0, len(all)), query.RuneTokens(nil, all, 0, 0); !slices.Equal(got, want) {
+		t.Errorf("all bytes: %+v, want %+v", got, want)
+	}
+}
+
 // TestHash pins what filters on disk depend on.
 func TestHash(t *testing.T) {
 	for s, want := range map[string]uint64{
@@ -82,6 +108,9 @@ func FuzzTokens(f *testing.F) {
 		}
 		if again := query.Fold(nil, folded); string(again) != string(folded) {
 			t.Fatalf("%q becomes %q, then %q", b, folded, again)
+		}
+		if got, want := query.Tokens(nil, folded, 0, len(folded)), query.RuneTokens(nil, folded, 0, 0); !slices.Equal(got, want) {
+			t.Fatalf("%q: %+v, want %+v", folded, got, want)
 		}
 		last := int32(0)
 		for _, k := range query.Tokens(nil, folded, 0, len(folded)) {

@@ -98,6 +98,91 @@ func Fold(dst, text []byte) []byte {
 func Tokens(dst []Token, folded []byte, from, to int) []Token {
 	f := folded[:to]
 	run := 0 // numbers of at most three digits that end in the last token
+	for i := from; i < to; {
+		left := to - i
+		letters, digits, ok := chunkBits(folded, i, min(left, 64))
+		if !ok {
+			return runeTokens(dst, f, i, run)
+		}
+		if left < 64 {
+			letters &= 1<<left - 1
+			digits &= 1<<left - 1
+		}
+		next := i + 64
+		for token := letters | digits; token != 0; {
+			first := bits.TrailingZeros64(token)
+			n := bits.TrailingZeros64(^(token >> (first & 63)))
+			ones := uint64(1)<<n - 1
+			start, end := i+first, i+first+n
+			token &^= ones << (first & 63)
+			within := digits >> (first & 63) & ones
+			if end == i+64 && end < to {
+				// It may go on in the next chunk: that begins with it.
+				if next = start; first > 0 {
+					break
+				}
+				// A chunk is too short for it. The rest does not matter for its kind.
+				for end < to && class[f[end]]&(classLetter|classDigit) != 0 {
+					end++
+				}
+				if end < to && class[f[end]] == classHigh {
+					return runeTokens(dst, f, start, run)
+				}
+				next, n = end, end-start
+			}
+			kind := KindWord
+			if within != 0 || n > MaxWord {
+				kind = KindKey
+			}
+			var h uint64
+			if n <= 8 && start+8 <= len(f) { // most of them, as in hash
+				h = mix(binary.LittleEndian.Uint64(f[start:])&(^uint64(0)>>(64-8*uint(n)))^mixer0, uint64(n)^mixer1)
+			} else {
+				h = hash(f, start, end)
+			}
+			dst = append(dst, Token{Hash: h, Start: int32(start), End: int32(end), Kind: kind})
+			if within != ones || n > 3 {
+				run = 0
+			} else if run++; run >= 4 {
+				dst = appendChain(dst)
+			}
+		}
+		i = next
+	}
+	return dst
+}
+
+// chunkBits returns for each of the n bytes at f[i:], which are 64 at most, whether
+// it is a letter or an underscore, or a digit; it may look at a few more. It is not
+// ok if there are bytes that are not ASCII.
+func chunkBits(f []byte, i, n int) (letters, digits uint64, ok bool) {
+	chunk := f[i:]
+	if len(chunk) < (n+7)&^7 {
+		var last [64]byte
+		copy(last[:], chunk)
+		chunk = last[:]
+	}
+	const ones = 0x0101010101010101
+	high := uint64(0)
+	for k := 0; k < n; k += 8 {
+		w := binary.LittleEndian.Uint64(chunk[k:])
+		high |= w
+		// Sums carry into the high bit of their own byte only, for no byte is
+		// above 127, and the high bits are what is asked for.
+		folded := w | 0x20*ones
+		letter := (folded + (0x80-'a')*ones) &^ (folded + (0x7f-'z')*ones)
+		letter |= ^((w ^ '_'*ones) + 0x7f*ones)
+		digit := (w + (0x80-'0')*ones) &^ (w + (0x7f-'9')*ones)
+		// The product gathers the lowest bits of the bytes in the highest byte.
+		const gather = 0x0102040810204080
+		letters |= (letter >> 7 & ones) * gather >> 56 << k
+		digits |= (digit >> 7 & ones) * gather >> 56 << k
+	}
+	return letters, digits, high&(0x80*ones) == 0
+}
+
+// runeTokens is Tokens for text that is not only ASCII, from an offset on.
+func runeTokens(dst []Token, f []byte, from, run int) []Token {
 	for i := from; i < len(f); {
 		c := class[f[i]]
 		if c == 0 {
@@ -135,36 +220,45 @@ func Tokens(dst []Token, folded []byte, from, to int) []Token {
 		if seen&classDigit != 0 || i-start > MaxWord {
 			kind = KindKey
 		}
-		var h uint64
-		if n := i - start; n <= 8 && start+8 <= len(f) { // most of them, as in hash
-			h = mix(binary.LittleEndian.Uint64(f[start:])&(^uint64(0)>>(64-8*uint(n)))^mixer0, uint64(n)^mixer1)
-		} else {
-			h = hash(f, start, i)
-		}
-		dst = append(dst, Token{Hash: h, Start: int32(start), End: int32(i), Kind: kind})
+		dst = append(dst, Token{Hash: hash(f, start, i), Start: int32(start), End: int32(i), Kind: kind})
 		if seen != classDigit || i-start > 3 {
 			run = 0
-			continue
-		}
-		if run++; run >= 4 {
-			// The last four tokens, chains not counted: from the fourth on,
-			// each number is followed by a chain of its own.
-			n := len(dst) - 1
-			var four [4]int
-			for k, at := 3, n; k >= 0; at-- {
-				if dst[at].Kind != KindChain {
-					four[k] = at
-					k--
-				}
-			}
-			h := uint64(chainSeed)
-			for _, at := range four {
-				h = mix(h^dst[at].Hash, mixer1)
-			}
-			dst = append(dst, Token{Hash: h, Start: dst[four[0]].Start, End: int32(i), Kind: KindChain})
+		} else if run++; run >= 4 {
+			dst = appendChain(dst)
 		}
 	}
 	return dst
+}
+
+// IsShortNumber reports whether a token may be part of a chain.
+func IsShortNumber(token []byte) bool {
+	if len(token) > 3 {
+		return false
+	}
+	for _, c := range token {
+		if class[c] != classDigit {
+			return false
+		}
+	}
+	return true
+}
+
+// appendChain appends the chain of the last four tokens, chains not counted: from
+// the fourth on, each number of a run is followed by a chain of its own.
+func appendChain(dst []Token) []Token {
+	last := len(dst) - 1
+	var four [4]int
+	for k, at := 3, last; k >= 0; at-- {
+		if dst[at].Kind != KindChain {
+			four[k] = at
+			k--
+		}
+	}
+	h := uint64(chainSeed)
+	for _, at := range four {
+		h = mix(h^dst[at].Hash, mixer1)
+	}
+	return append(dst, Token{Hash: h, Start: dst[four[0]].Start, End: dst[last].End, Kind: KindChain})
 }
 
 // The constants of the hash. Filters on disk depend on them: a change needs

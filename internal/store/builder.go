@@ -51,6 +51,11 @@ type builder struct {
 	ranges    []valueRange
 	extra     []extraText
 	extraText []byte
+	cuts      []int32 // in text: ends of the values of each record that stand one after another, between tokens
+	cutEnds   []int   // in cuts, of each record
+
+	shapes [maxShapes]shape
+	draft  []shapeSlot // of the record that is written
 
 	eventHash   uint64 // of the attributes of the last record that stormAttr names
 	hasUpstream bool
@@ -159,6 +164,7 @@ func (b *builder) reset() {
 	}
 	b.text, b.rows, b.loose, b.arena = b.text[:0], b.rows[:0], b.loose[:0], b.arena[:0]
 	b.templates, b.counts, b.extra, b.extraText = b.templates[:0], b.counts[:0], b.extra[:0], b.extraText[:0]
+	b.cuts, b.cutEnds = b.cuts[:0], b.cutEnds[:0]
 	clear(b.table)
 	if len(b.strings) > 1024 {
 		b.strings = map[string]uint32{}
@@ -166,6 +172,9 @@ func (b *builder) reset() {
 	clear(b.strings)
 	b.names = b.names[:0]
 	b.counted, b.ranges = b.counted[:0], b.ranges[:0]
+	for i := range b.shapes {
+		b.shapes[i].known = false
+	}
 	b.last.template = 0
 	b.last.time = 0
 	clear(b.last.header[:])
@@ -214,8 +223,8 @@ func nameOf(own []string, id uint64) (string, bool) {
 	return "", false
 }
 
-// header appends the id of one of the strings that most records share.
-func (b *builder) header(i int, s string) {
+// header returns the id of one of the strings that most records share.
+func (b *builder) header(i int, s string) uint32 {
 	m := &b.last.header[i]
 	if m.current.s != s {
 		found := false
@@ -232,7 +241,7 @@ func (b *builder) header(i int, s string) {
 			m.next++
 		}
 	}
-	b.scratch = binary.AppendUvarint(b.scratch, uint64(m.current.id))
+	return m.current.id
 }
 
 // eventKey returns what tells the group of the last record, but for its time: its
@@ -289,33 +298,56 @@ func (b *builder) add(r *culprit.Record, service, upstream string) {
 	}
 	b.last.time = m.time
 
-	b.eventHash = eventSeed
 	b.hasUpstream = upstream != ""
-	b.scratch = append(b.scratch[:0], flags, uint8(r.Mark), uint8(r.Severity+1))
-	b.header(0, string(r.Kind))
-	b.header(1, service)
-	b.header(2, upstream)
-	b.header(3, r.Host)
-	b.header(4, r.Process)
-	b.header(5, r.Unit)
-	b.header(6, journal)
+	h := templateHead{flags: flags, mark: uint8(r.Mark), severity: uint8(r.Severity + 1)}
+	for i, name := range [...]string{string(r.Kind), service, upstream, r.Host, r.Process, r.Unit, journal} {
+		h.columns[i] = b.header(i, name)
+	}
+	w := slotWriter{b: b, text: r.Text, record: record, base: len(b.text) - len(r.Text)}
+	loose, cuts := len(b.loose), len(b.cuts)
+	b.eventHash = eventSeed
+	if s := b.shapeOf(&h, len(r.Attrs)); w.fits(s, &h, r) {
+		m.template = s.template
+		b.counts[m.template]++
+	} else {
+		b.loose, b.cuts = b.loose[:loose], b.cuts[:cuts]
+		b.eventHash = eventSeed
+		w = slotWriter{b: b, text: r.Text, record: record, base: w.base}
+		m.template = w.template(&h, r)
+		w.remember(s, &h, r, m.template)
+	}
+	m.looseEnd = len(b.loose)
+	b.rows = append(b.rows, m)
+	b.cutEnds = append(b.cutEnds, len(b.cuts))
+	b.bytes += len(r.Text) + 1 + len(b.loose) - looseBefore
+}
 
-	w := slotWriter{b: b, text: r.Text, record: record}
+// template writes the template of a record and returns its number.
+func (w *slotWriter) template(h *templateHead, r *culprit.Record) uint32 {
+	b := w.b
+	b.draft = b.draft[:0]
+	b.scratch = append(b.scratch[:0], h.flags, h.mark, h.severity)
+	for _, id := range h.columns {
+		b.scratch = binary.AppendUvarint(b.scratch, uint64(id))
+	}
 	w.string(&b.last.attrs[0], r.TimeText, false)
 	w.int(&b.last.attrs[1], int64(r.PID))
 	if r.PID != 0 {
 		b.extend(b.spanOf(&b.last.attrs[1], "pid"), int64(r.PID))
 	}
+	w.inMessage = true
 	w.string(&b.last.attrs[2], r.Message, true)
+	w.inMessage = false
 	w.prevEnd = w.prevStart
 	b.scratch = binary.AppendUvarint(b.scratch, uint64(len(r.Attrs)))
 	for i := range r.Attrs {
 		w.attr(b.memoOf(i, r.Attrs[i].Key), &r.Attrs[i])
+		if len(b.draft) == 4+i { // else a value stands elsewhere
+			k := &b.draft[3+i]
+			k.key, k.typ, k.memo = unsafe.StringData(r.Attrs[i].Key), r.Attrs[i].Value.Type(), b.last.at[i]
+		}
 	}
-	m.looseEnd = len(b.loose)
-	m.template = b.intern(b.scratch)
-	b.rows = append(b.rows, m)
-	b.bytes += len(r.Text) + 1 + len(b.loose) - looseBefore
+	return b.intern(b.scratch)
 }
 
 var newline = []byte{'\n'}
@@ -418,6 +450,9 @@ type slotWriter struct {
 	text               []byte
 	record             int
 	prevStart, prevEnd int
+	base               int // of text in the block's
+	cutFrom, cutTo     int // the value that the last cut ends
+	inMessage          bool
 }
 
 // memoOf returns the memory of a key, which stands at place i of the attributes.
@@ -508,7 +543,22 @@ func (w *slotWriter) place(m *attrMemo, start, end int) {
 	}
 	w.b.scratch = append(w.b.scratch, m.mode)
 	w.b.scratch = binary.AppendUvarint(w.b.scratch, uint64(m.rel))
+	w.stand(start, end)
+}
+
+// stand notes where a value stands. Where it ends is a cut, unless values stand
+// within it, which follow it: then they are what counts.
+func (w *slotWriter) stand(start, end int) {
 	w.prevStart, w.prevEnd = start, end
+	if w.inMessage || start < w.cutFrom || w.cuts(end) {
+		return
+	}
+	b := w.b
+	if start < w.cutTo {
+		b.cuts = b.cuts[:len(b.cuts)-1]
+	}
+	b.cuts = append(b.cuts, int32(w.base+end))
+	w.cutFrom, w.cutTo = start, end
 }
 
 // string writes a slot. Loose ones are told to the index if index is set.
@@ -516,6 +566,7 @@ func (w *slotWriter) string(m *attrMemo, s string, index bool) {
 	b := w.b
 	if s == "" {
 		b.scratch = append(b.scratch, codeZero)
+		b.draft = append(b.draft, shapeSlot{code: codeZero})
 		return
 	}
 	start := w.locate(m, s)
@@ -529,20 +580,29 @@ func (w *slotWriter) string(m *attrMemo, s string, index bool) {
 	}
 	end := start + len(s)
 	w.place(m, start, end)
+	plain := true
 	if index && (w.cuts(start) || w.cuts(end)) {
 		b.more(w.record, s) // its tokens are not the text's
+		plain = false
 	}
+	k := shapeSlot{code: m.mode, rel: int32(m.rel), end: endLoose}
 	switch {
 	case end == len(w.text):
-		b.scratch = append(b.scratch, endOfText)
+		k.end = endOfText
 	case w.text[end] > endFixed && strings.IndexByte(s, w.text[end]) < 0:
-		b.scratch = append(b.scratch, w.text[end])
+		k.end = w.text[end]
 	case m == &b.last.attrs[0]: // all times of a log have one length
-		b.scratch = append(b.scratch, endFixed)
+		k.end, k.length = endFixed, int32(len(s))
+	}
+	b.scratch = append(b.scratch, k.end)
+	switch k.end {
+	case endFixed:
 		b.scratch = binary.AppendUvarint(b.scratch, uint64(len(s)))
-	default:
-		b.scratch = append(b.scratch, endLoose)
+	case endLoose:
 		b.loose = binary.AppendUvarint(b.loose, uint64(len(s)))
+	}
+	if plain {
+		b.draft = append(b.draft, k)
 	}
 }
 
@@ -557,6 +617,7 @@ func (w *slotWriter) int(m *attrMemo, v int64) {
 	b := w.b
 	if v == 0 {
 		b.scratch = append(b.scratch, codeZero)
+		b.draft = append(b.draft, shapeSlot{code: codeZero})
 		return
 	}
 	start, end := w.predicted(m), 0
@@ -577,6 +638,7 @@ func (w *slotWriter) int(m *attrMemo, v int64) {
 		return
 	}
 	w.place(m, start, end)
+	b.draft = append(b.draft, shapeSlot{code: m.mode, rel: int32(m.rel)})
 }
 
 // findNumber returns where from an offset on v stands, whose digits are in
@@ -625,15 +687,7 @@ func (w *slotWriter) attr(m *attrMemo, a *culprit.Attr) {
 	b := w.b
 	b.scratch = binary.AppendUvarint(b.scratch, uint64(m.id))
 	typ := a.Value.Type()
-	if m.storm == stormAlways || m.storm == stormNoUpstream && !b.hasUpstream {
-		b.eventHash = mixKey(b.eventHash, m.keyHash)
-		if typ == culprit.TypeInt {
-			v, _ := a.Value.Int()
-			b.eventHash = mixKey(b.eventHash, uint64(v))
-		} else {
-			b.eventHash = mixKey(b.eventHash, hashString(a.Value.String()))
-		}
-	}
+	w.storm(m, a)
 	b.scratch = append(b.scratch, uint8(typ))
 	switch typ {
 	case culprit.TypeString:
@@ -643,6 +697,7 @@ func (w *slotWriter) attr(m *attrMemo, a *culprit.Attr) {
 			b.count(m.counter, s, w.record)
 		}
 		if m.class == query.ClassNumber {
+			b.draft = b.draft[:0] // not by fits
 			w.numeric(m, a.Value)
 		}
 	case culprit.TypeInt:
@@ -682,6 +737,21 @@ func (w *slotWriter) attr(m *attrMemo, a *culprit.Attr) {
 		} else {
 			w.tell(m, a.Value.String())
 		}
+	}
+}
+
+// storm mixes an attribute into what tells the events of a storm apart.
+func (w *slotWriter) storm(m *attrMemo, a *culprit.Attr) {
+	b := w.b
+	if m.storm == stormNever || m.storm == stormNoUpstream && b.hasUpstream {
+		return
+	}
+	b.eventHash = mixKey(b.eventHash, m.keyHash)
+	if a.Value.Type() == culprit.TypeInt {
+		v, _ := a.Value.Int()
+		b.eventHash = mixKey(b.eventHash, uint64(v))
+	} else {
+		b.eventHash = mixKey(b.eventHash, hashString(a.Value.String()))
 	}
 }
 

@@ -155,6 +155,9 @@ var bleveConfig = map[string]any{
 	"numSnapshotsToKeep": 1,
 	// Batches come every few seconds at most and each waits until it is on disk.
 	"scorchPersisterOptions": map[string]any{"NumPersisterWorkers": 1, "PersisterNapTimeMSec": 0},
+	// By default segments of less than 2000 documents are merged into one as soon
+	// as there are two: an import would write each document ten times.
+	"scorchMergePlanOptions": map[string]any{"FloorSegmentSize": batchLimit},
 }
 
 // openShard opens or makes a shard's folder.

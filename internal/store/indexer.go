@@ -12,7 +12,7 @@ import (
 
 const (
 	queueLimit = 1024 // documents that wait for the indexer, some kilobytes each
-	batchLimit = 192  // documents of one batch
+	batchLimit = 192  // documents of one batch; the last may have half as many more
 
 	// gather is how long the indexer waits for more: each batch is a segment,
 	// and segments have to be merged.
@@ -69,8 +69,12 @@ func (x *index) take() (docs []indexedDocument, lost bool) {
 		x.queue = nil
 		return nil, true
 	}
+	limit := batchLimit
+	if len(x.queue) < batchLimit*3/2 { // rather than a small batch, and a small segment, for the rest
+		limit = len(x.queue)
+	}
 	n := 0
-	for n < len(x.queue) && n < batchLimit && shardOf(x.queue[n].block) == shardOf(x.queue[0].block) {
+	for n < len(x.queue) && n < limit && shardOf(x.queue[n].block) == shardOf(x.queue[0].block) {
 		n++
 	}
 	docs = x.queue[:n:n]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"strconv"
+	"unicode/utf8"
 
 	"culprit"
 	"culprit/internal/query"
@@ -26,6 +27,10 @@ type terms struct {
 	zero   bool     // the key 0 is in keys
 	text   []byte   // folded text of the block
 	tokens []query.Token
+	found  []int32 // for each of tokens its index in words, or notWord
+
+	models      []model // by template
+	modelTokens []modelToken
 
 	crowded bool
 	fields  []byte // counted fields, see appendFields
@@ -52,6 +57,7 @@ func (t *terms) reset() {
 	}
 	t.words, t.keys, t.text = t.words[:0], t.keys[:0], t.text[:0]
 	t.fields, t.stats = t.fields[:0], t.stats[:0]
+	t.models, t.modelTokens = t.models[:0], t.modelTokens[:0]
 	t.zero, t.crowded = false, false
 }
 
@@ -59,20 +65,32 @@ func (t *terms) reset() {
 func (t *terms) collect(b *builder) {
 	t.reset()
 	t.text = query.Fold(t.text, b.text)
-	start, before := 0, 0
+	t.models = append(t.models, make([]model, len(b.templates))...)
+	start, before, cut := 0, 0, 0
 	numbers := 0 // length of the part of the record before that begins it and holds numbers only
 	extra := b.extra
 	for i := range b.rows {
 		end := b.rows[i].textEnd
 		from := start
-		// Lines of one second begin alike, and the keys of that part are there.
-		if numbers > 0 && start+numbers < end && bytes.Equal(t.text[start:start+numbers], t.text[before:before+numbers]) {
+		// Lines of one second begin alike, and the keys of that part are there. A
+		// word follows, so that no chain of numbers goes on.
+		if numbers > 0 && start+numbers < end && letter(t.text[start+numbers]) && bytes.Equal(t.text[start:start+numbers], t.text[before:before+numbers]) {
 			from = start + numbers
 		} else {
 			numbers = numericPrefix(t.text[start:end])
 		}
 		before = start
-		t.record(int32(i), from, end)
+		cuts := b.cuts[cut:b.cutEnds[i]]
+		cut = b.cutEnds[i]
+		switch m := &t.models[b.rows[i].template]; {
+		case m.to > 0:
+			t.repeat(int32(i), m, start, from, end, cuts)
+		case b.counts[b.rows[i].template] > 1:
+			t.record(int32(i), start, end)
+			t.setModel(m, start, end, cuts)
+		default:
+			t.record(int32(i), from, end)
+		}
 		for len(extra) > 0 && extra[0].record == i {
 			e := extra[0]
 			extra = extra[1:]
@@ -90,11 +108,16 @@ func (t *terms) collect(b *builder) {
 	t.appendStats(b)
 }
 
+func letter(c byte) bool { return c >= 'a' && c <= 'z' || c == '_' }
+
 // numericPrefix returns the length of the part at the beginning of text that holds
 // only tokens with digits, if a word follows soon.
 func numericPrefix(text []byte) int {
 	n, digit, inToken := 0, false, false
 	for i, c := range text[:min(len(text), 48)] {
+		if c >= utf8.RuneSelf {
+			return 0 // it may end a token or belong to it
+		}
 		if tokenByte(c) {
 			inToken = true
 			digit = digit || c >= '0' && c <= '9'
@@ -112,11 +135,13 @@ func numericPrefix(text []byte) int {
 // record adds the tokens of text[from:to].
 func (t *terms) record(record int32, from, to int) {
 	t.tokens = query.Tokens(t.tokens[:0], t.text, from, to)
+	t.found = t.found[:0]
 	mask := uint64(len(t.slots) - 1)
 	for i := range t.tokens {
 		k := &t.tokens[i]
 		if k.Kind != query.KindWord {
 			t.key(k.Hash)
+			t.found = append(t.found, notWord)
 			continue
 		}
 		at := k.Hash & mask
@@ -127,10 +152,8 @@ func (t *terms) record(record int32, from, to int) {
 			}
 			w := &t.words[n-1]
 			if w.hash == k.Hash && w.size == k.End-k.Start && t.same(int(w.off), int(k.Start), int(w.size)) {
-				if w.record != record {
-					w.record = record
-					w.n++
-				}
+				t.count(n-1, record)
+				t.found = append(t.found, n-1)
 				break
 			}
 			at = (at + 1) & mask
@@ -141,14 +164,24 @@ func (t *terms) record(record int32, from, to int) {
 		if len(t.words) >= maxWords {
 			t.crowded = true
 			t.key(k.Hash)
+			t.found = append(t.found, notWord)
 			continue
 		}
+		t.found = append(t.found, int32(len(t.words)))
 		t.words = append(t.words, word{hash: k.Hash, off: k.Start, size: k.End - k.Start, n: 1, record: record})
 		t.slots[at] = int32(len(t.words))
 		if 2*len(t.words) > len(t.slots) {
 			t.growWords()
 			mask = uint64(len(t.slots) - 1)
 		}
+	}
+}
+
+// count counts a record that holds a word, once.
+func (t *terms) count(word, record int32) {
+	if w := &t.words[word]; w.record != record {
+		w.record = record
+		w.n++
 	}
 }
 

@@ -1,0 +1,4 @@
+package query
+
+// RuneTokens is the plain way to find tokens.
+var RuneTokens = runeTokens

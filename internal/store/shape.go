@@ -1,0 +1,173 @@
+package store
+
+import (
+	"encoding/binary"
+	"strings"
+	"unsafe"
+
+	"culprit"
+	"culprit/internal/query"
+)
+
+// A shape is a template with what it takes to see that a record has it: then the
+// template need not be written to find that it is there already.
+type shape struct {
+	known    bool
+	template uint32
+	head     templateHead
+	slots    []shapeSlot // of TimeText, PID, Message and the attributes
+}
+
+// A templateHead is what a template begins with.
+type templateHead struct {
+	flags, mark, severity uint8
+	columns               [len(columns) + 1]uint32 // ids of names
+}
+
+// A shapeSlot is a value that stands in the text, or is zero.
+type shapeSlot struct {
+	key    *byte // of the constant that is the key
+	memo   int32 // index in builder.last.attrs
+	rel    int32
+	length int32 // if end is endFixed
+	typ    culprit.ValueType
+	code   uint8
+	end    uint8
+}
+
+// maxShapes is the number of shapes that are remembered: one for all that have the
+// same hash.
+const maxShapes = 256
+
+// shapeOf returns the shape that a record with this head may have.
+func (b *builder) shapeOf(h *templateHead, attrs int) *shape {
+	n := uint32(attrs) + uint32(h.severity)*7
+	for _, id := range h.columns {
+		n = (n + id) * 0x9e3779b1
+	}
+	return &b.shapes[n>>24]
+}
+
+// fits reports whether a record has a shape, and does all that is to do for its
+// values if so. What it did is done again or does no harm if not.
+func (w *slotWriter) fits(s *shape, h *templateHead, r *culprit.Record) bool {
+	b := w.b
+	if !s.known || s.head != *h || len(s.slots) != 3+len(r.Attrs) {
+		return false
+	}
+	if !w.fitsString(&s.slots[0], r.TimeText, false) || !w.fitsInt(&s.slots[1], int64(r.PID)) {
+		return false
+	}
+	if r.PID != 0 {
+		b.extend(b.spanOf(&b.last.attrs[1], "pid"), int64(r.PID))
+	}
+	w.inMessage = true
+	if !w.fitsString(&s.slots[2], r.Message, true) {
+		return false
+	}
+	w.inMessage = false
+	w.prevEnd = w.prevStart
+	for i := range r.Attrs {
+		a := &r.Attrs[i]
+		k := &s.slots[3+i]
+		if unsafe.StringData(a.Key) != k.key || a.Value.Type() != k.typ {
+			return false
+		}
+		m := &b.last.attrs[k.memo]
+		if k.typ == culprit.TypeInt {
+			v, _ := a.Value.Int()
+			if !w.fitsInt(k, v) || v < 10 && m.counter < 0 && m.class != query.ClassNone {
+				return false
+			}
+			w.storm(m, a)
+			if m.counter >= 0 {
+				b.countInt(m.counter, v, w.record)
+			}
+			if m.class == query.ClassNumber {
+				b.extend(b.spanOf(m, a.Key), v)
+			}
+			continue
+		}
+		v := a.Value.String()
+		if !w.fitsString(k, v, m.class != query.ClassNone && m.counter < 0) {
+			return false
+		}
+		w.storm(m, a)
+		if m.counter >= 0 {
+			b.count(m.counter, v, w.record)
+		}
+	}
+	return true
+}
+
+// remember notes the shape of the record that template has just written, unless
+// it has a value that fits does not know.
+func (w *slotWriter) remember(s *shape, h *templateHead, r *culprit.Record, template uint32) {
+	if len(w.b.draft) == 3+len(r.Attrs) {
+		*s = shape{known: true, template: template, head: *h, slots: append(s.slots[:0], w.b.draft...)}
+	}
+}
+
+// predict returns where the value of a slot begins, -1 if not in the text.
+func (w *slotWriter) predict(k *shapeSlot) int {
+	switch k.code {
+	case codeAfter:
+		return w.prevEnd + int(k.rel)
+	case codeFrom:
+		return w.prevStart + int(k.rel)
+	case codeAbsolute:
+		return int(k.rel)
+	}
+	return -1
+}
+
+func (w *slotWriter) fitsString(k *shapeSlot, s string, index bool) bool {
+	if s == "" {
+		return k.code == codeZero
+	}
+	start := w.predict(k)
+	end := start + len(s)
+	if start < 0 || end > len(w.text) {
+		return false
+	}
+	if unsafe.StringData(s) != &w.text[start] && string(w.text[start:end]) != s {
+		return false
+	}
+	switch k.end {
+	case endOfText:
+		if end != len(w.text) {
+			return false
+		}
+	case endFixed:
+		if len(s) != int(k.length) {
+			return false
+		}
+	case endLoose:
+		w.b.loose = binary.AppendUvarint(w.b.loose, uint64(len(s)))
+	default:
+		if end == len(w.text) || w.text[end] != k.end || strings.IndexByte(s, k.end) >= 0 {
+			return false
+		}
+	}
+	if index && (w.cuts(start) || w.cuts(end)) {
+		return false
+	}
+	w.stand(start, end)
+	return true
+}
+
+func (w *slotWriter) fitsInt(k *shapeSlot, v int64) bool {
+	if v == 0 {
+		return k.code == codeZero
+	}
+	start := w.predict(k)
+	if start < 0 {
+		return false
+	}
+	end := w.numberAt(start, v)
+	if end == 0 {
+		return false
+	}
+	w.stand(start, end)
+	return true
+}
