@@ -208,7 +208,7 @@ func (c *analysis) find(o *outage) *finding {
 			cands = c.services.configured(addrs)
 		}
 		if len(cands) == 0 && len(addrs) == 0 {
-			cands = c.services.onlyApp()
+			cands = slices.DeleteFunc(c.services.onlyApp(), c.traffic.reaches)
 		}
 		c.withoutExit(f, cands)
 	}

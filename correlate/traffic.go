@@ -436,6 +436,17 @@ func (t *traffic) addAccess(r *culprit.Record) {
 	s.add(sec, 1)
 }
 
+// reaches reports whether requests are known to have gone to a service: it is
+// then another one's that go nobody knows where.
+func (t *traffic) reaches(v *service) bool {
+	for f := range t.answered {
+		if f.up != 0 && v.serves(t.names.name(f.up)) {
+			return true
+		}
+	}
+	return false
+}
+
 // read reports whether any log of nginx was.
 func (t *traffic) read() bool { return t.to != 0 || len(t.errors) > 0 || len(t.spills) > 0 }
 
