@@ -207,8 +207,8 @@ func (c *analysis) find(o *outage) *finding {
 		if !byConfig {
 			cands = c.services.configured(addrs)
 		}
-		if len(cands) == 0 && len(addrs) == 0 {
-			cands = slices.DeleteFunc(c.services.onlyApp(), c.traffic.reaches)
+		if len(cands) == 0 && len(addrs) == 0 && !c.traffic.told() {
+			cands = c.services.onlyApp()
 		}
 		c.withoutExit(f, cands)
 	}
