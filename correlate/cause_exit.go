@@ -174,7 +174,7 @@ func (c *coverage) words(r *run) bool {
 		// Each keeps what is written to stderr in a file of its own unless it is told otherwise.
 		if !slices.ContainsFunc(r.said, func(e *culprit.Event) bool { return lastWord(e.Kind) }) && !slices.ContainsFunc(c.sources, func(s string) bool {
 			b := plainName(path.Base(s))
-			return strings.Contains(b, "err") && strings.Contains(b, plainName(r.service.name))
+			return strings.Contains(b, "err") && strings.Contains(b, plainName(r.service.name)) && !strings.Contains(s, "nginx") // which may name its logs so too
 		}) {
 			return false
 		}

@@ -207,7 +207,7 @@ func (c *analysis) find(o *outage) *finding {
 		if !byConfig {
 			cands = c.services.configured(addrs)
 		}
-		if len(cands) == 0 && len(addrs) == 0 {
+		if len(cands) == 0 && len(addrs) == 0 && !c.traffic.told() {
 			cands = c.services.onlyApp()
 		}
 		c.withoutExit(f, cands)

@@ -436,6 +436,17 @@ func (t *traffic) addAccess(r *culprit.Record) {
 	s.add(sec, 1)
 }
 
+// told reports whether any log tells where requests go: then those of which
+// nobody knows may be another program's.
+func (t *traffic) told() bool {
+	for f := range t.answered {
+		if f.up != 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // read reports whether any log of nginx was.
 func (t *traffic) read() bool { return t.to != 0 || len(t.errors) > 0 || len(t.spills) > 0 }
 
