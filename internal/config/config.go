@@ -59,7 +59,7 @@ func Default() *Config {
 		Retention: Retention{Age: 30 * day, Size: 2 << 30},
 		Window:    6 * time.Hour,
 		Backfill:  day,
-		Memory:    96 << 20,
+		Memory:    56 << 20,
 	}
 }
 
