@@ -457,7 +457,7 @@ func endSentence(r *run) string {
 		}
 		return name + " lost a process to the OOM killer"
 	case culprit.VerdictMemoryLimit:
-		return name + " was ended for using more memory than " + limitBy(r) + " allows"
+		return name + " was ended for using more memory than " + limitOf(r.service)
 	case culprit.VerdictHeapOOM:
 		return name + " reached V8's heap limit and aborted"
 	case culprit.VerdictModuleNotFound:
@@ -516,11 +516,15 @@ func dependencyName(d *culprit.Event) string {
 	return "what it needs: " + firstLine(d.Message, 80)
 }
 
-func limitBy(r *run) string {
-	if c := r.service.conf; c != nil && c.MemoryBy != "" {
-		return c.MemoryBy
+// limitOf names a manager's limit: how much, and what sets it.
+func limitOf(s *service) string {
+	if s.conf == nil || s.conf.MemoryBy == "" {
+		return "its manager allows"
 	}
-	return "its manager's limit"
+	if s.conf.Memory == 0 {
+		return s.conf.MemoryBy + " allows"
+	}
+	return "its limit of " + size(s.conf.Memory) + " (" + s.conf.MemoryBy + ")"
 }
 
 func global(e *culprit.Event) bool {
@@ -673,6 +677,8 @@ func size(n int64) string {
 	switch {
 	case n >= 1<<30 && n%(1<<30) == 0:
 		return itoa(int(n>>30)) + " GiB"
+	case n >= 1e6 && n%1e6 == 0: // somebody counts by 1000
+		return itoa(int(n/1e6)) + " MB"
 	case n >= 1<<20:
 		return itoa(int(n>>20)) + " MiB"
 	case n >= 1<<10:
