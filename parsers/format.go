@@ -90,4 +90,8 @@ type rule struct {
 	// end the record without a call, unless enveloped is set.
 	next      func(e *Envelope, body []byte, state *int) step
 	enveloped bool
+
+	// frames says that next only calls traceNext for a call of a stack, once the
+	// record has a state.
+	frames bool
 }

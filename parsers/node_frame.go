@@ -1,7 +1,6 @@
 package parsers
 
 import (
-	"strconv"
 	"strings"
 
 	"culprit"
@@ -120,14 +119,15 @@ func placeOf(s string) (line, col int, path string) {
 
 // trailingNumber reads ":123" at the end of s.
 func trailingNumber(s string) (n int, rest string) {
-	i := len(s)
+	i, unit := len(s), 1
 	for i > 0 && s[i-1]-'0' <= 9 && len(s)-i < 9 {
 		i--
+		n += int(s[i]-'0') * unit
+		unit *= 10
 	}
 	if i == len(s) || i == 0 || s[i-1] != ':' {
 		return 0, s
 	}
-	n, _ = strconv.Atoi(s[i:])
 	return n, s[:i-1]
 }
 

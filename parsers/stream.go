@@ -139,10 +139,10 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 	}
 
 	e := &s.env
-	e.reset()
 	rest := s.cut && s.cutNo == l.No
 	s.cut, s.cutNo = l.Mark&culprit.MarkTruncated != 0, l.No
 	if rest {
+		e.reset()
 		s.place(&l, e, l.Text, restOfLine, emit)
 		return
 	}
@@ -151,14 +151,24 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 		shown = l.Entry.Body
 	}
 	line := s.visible(shown, l.Mark)
+	frame := false
+	if l.Entry == nil {
+		var indent int
+		var opens bool
+		if indent, opens, frame = frameOf(text(line)); frame && s.joinFrame(&l, line, indent, opens) {
+			s.bound(emit)
+			return
+		}
+	}
+	e.reset()
 	var f *format
 	if l.Entry != nil {
 		attrs, buf := e.Attrs, e.buf
 		*e = *l.Entry
 		e.Attrs, e.buf = append(attrs, l.Entry.Attrs...), buf
 		e.Body = line
-	} else if e.frame = isFrame(text(line)); e.frame {
-		e.Body = line
+	} else if frame {
+		e.frame, e.Body = true, line
 	} else if f = s.quick(line, e); f == nil {
 		s.peel(line, e)
 	}
@@ -271,6 +281,21 @@ func (s *Stream) place(l *Line, e *Envelope, body []byte, f *format, emit func(*
 	r.Text, r.Start, r.End, r.LineFrom, r.LineTo, r.Mark = l.Text, l.Start, l.End, l.No, l.No, l.Mark
 	s.parse(r, e, body, f)
 	emit(r)
+}
+
+// joinFrame joins a line that is nothing but a call of a stack to the trace of
+// the lines right above it. It does what push would: most lines of a trace are
+// such calls.
+func (s *Stream) joinFrame(l *Line, line []byte, indent int, opens bool) bool {
+	p := s.bare
+	if p == nil || p != s.young || s.above != nil || p.partial || p.rule == nil || !p.rule.frames || p.state == 0 || p.state&braceBit != 0 || p.state&phaseMask == phaseBlock {
+		return false
+	}
+	if s.expire(); p != s.bare {
+		return false
+	}
+	frameNext(indent, opens, &p.state)
+	return s.join(p, l, line)
 }
 
 // restOfLine is what follows in a line that was cut: the middle of a line says
