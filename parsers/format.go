@@ -59,6 +59,7 @@ type bodyParser func(c *clock, e *Envelope, body []byte, r *culprit.Record) bool
 type body struct {
 	name  string
 	parse bodyParser
+	words phraseSet // where set, phrases of which every body that it knows holds one
 }
 
 // A step is what a rule makes of the next body of the same program.
@@ -76,6 +77,9 @@ const (
 // head matches is taken.
 type rule struct {
 	name string
+
+	// words, where set, are phrases of which every such body holds one.
+	words phraseSet
 
 	// head reports whether a body begins a record that may go on.
 	head func(e *Envelope, body []byte) bool

@@ -11,17 +11,17 @@ import (
 // traceBodies are asked before all others: what an error with a stack or an
 // entry in JSON mentions ("no space left on device") is part of it.
 var traceBodies = []body{
-	{"json_log", parseJSONLog},
-	{"node", parseTrace},
+	{name: "json_log", parse: parseJSONLog},
+	{name: "node", parse: parseTrace},
 }
 
 // nodeBodies are the parsers of what Node, its loggers and its package managers
 // write, in the order in which they are asked. They come last.
 var nodeBodies = []body{
-	{"v8_report", parseV8},
-	{"node_warning", parseWarning},
-	{"npm", parseNPM},
-	{"node", parseNode},
+	{name: "v8_report", parse: parseV8},
+	{name: "node_warning", parse: parseWarning},
+	{name: "npm", parse: parseNPM},
+	{name: "node", parse: parseNode},
 }
 
 // parseTrace reads bodies with a stack of JavaScript calls, and those behind the

@@ -335,10 +335,11 @@ var errorWords = phrases("Error", "Exception", "UnhandledPromiseRejection")
 // errorRule: an error that a program wrote, and its stack.
 var errorRule = &rule{
 	name:      "node_error",
+	words:     errorWords,
 	frames:    true,
 	enveloped: true,
 	head: func(e *Envelope, body []byte) bool {
-		if e.Facility == "kernel" || len(body) == 0 || !e.holds(text(body), errorWords) || body[0] == '{' && len(body) > 1 && (body[1] != ' ' || !braceHead(text(body))) {
+		if e.Facility == "kernel" || len(body) == 0 || body[0] == '{' && len(body) > 1 && (body[1] != ' ' || !braceHead(text(body))) {
 			return false
 		}
 		h, ok := findErrorHead(text(body))
@@ -389,13 +390,11 @@ var frameWords = phrases("rror", "Trace", "xception", "ailed", "RROR", "arning",
 // frameRule: any other line that speaks of an error, if a stack follows at once.
 var frameRule = &rule{
 	name:      "node_frames",
+	words:     frameWords,
 	frames:    true,
 	enveloped: true,
 	head: func(e *Envelope, body []byte) bool {
-		if e.Facility == "kernel" || len(body) == 0 || body[0] == ' ' || body[0] == '{' {
-			return false
-		}
-		return e.holds(text(body), frameWords)
+		return e.Facility != "kernel" && len(body) > 0 && body[0] != ' ' && body[0] != '{'
 	},
 	start: func(body []byte) int {
 		// Winston: "error: uncaughtException: x", then the stack.
@@ -457,9 +456,10 @@ var nestWords = phrases("Nest can't resolve dependencies of ")
 // nestRule: Nest's advice when it cannot resolve a dependency, printed by its
 // logger and once more in the error's own stack.
 var nestRule = &rule{
-	name: "nest_dependency",
+	name:  "nest_dependency",
+	words: nestWords,
 	head: func(e *Envelope, body []byte) bool {
-		return len(body) > 0 && body[0] != '{' && e.holds(text(body), nestWords)
+		return len(body) > 0 && body[0] != '{'
 	},
 	next: func(_ *Envelope, body []byte, state *int) step {
 		if *state == 0 {

@@ -415,7 +415,7 @@ func (s *Stream) head(e *Envelope, f *format) *rule {
 		list = f.rules
 	}
 	for _, r := range list {
-		if r.head(e, e.Body) {
+		if (r.words == 0 || e.holds(text(e.Body), r.words)) && r.head(e, e.Body) {
 			return r
 		}
 	}
@@ -488,8 +488,8 @@ func (s *Stream) parse(r *culprit.Record, e *Envelope, body []byte, f *format) {
 // knew the body, "" if none did.
 func parseBody(c *clock, e *Envelope, b []byte, r *culprit.Record) string {
 	for i := range bodies {
-		if bodies[i].parse(c, e, b, r) {
-			return bodies[i].name
+		if p := &bodies[i]; (p.words == 0 || e.holds(text(b), p.words)) && p.parse(c, e, b, r) {
+			return p.name
 		}
 	}
 	return ""
