@@ -67,6 +67,9 @@ func (e *Envelope) keep(dst *Envelope, buf []byte) []byte {
 			n += len(v.String())
 		}
 	}
+	if n == 0 && len(e.Attrs) == 0 { // a line without an envelope
+		return buf
+	}
 	if cap(buf) < n {
 		buf = make([]byte, 0, n+64)
 	}
