@@ -131,11 +131,14 @@ func (s *Stream) Push(l Line, emit func(*culprit.Record)) {
 func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 	s.lines++
 	s.end = l.End
-	if bytes.IndexByte(l.Text, 0) >= 0 {
-		l.Mark |= culprit.MarkNUL
-	}
-	if !utf8.Valid(l.Text) {
-		l.Mark |= culprit.MarkInvalidUTF8
+	printed := printable(l.Text)
+	if !printed {
+		if bytes.IndexByte(l.Text, 0) >= 0 {
+			l.Mark |= culprit.MarkNUL
+		}
+		if !utf8.Valid(l.Text) {
+			l.Mark |= culprit.MarkInvalidUTF8
+		}
 	}
 
 	e := &s.env
@@ -146,11 +149,12 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 		s.place(&l, e, l.Text, restOfLine, emit)
 		return
 	}
-	shown := l.Text
+	line := l.Text
 	if l.Entry != nil && l.Entry.Body != nil {
-		shown = l.Entry.Body
+		line = s.visible(l.Entry.Body, l.Mark)
+	} else if !printed {
+		line = s.visible(line, l.Mark)
 	}
-	line := s.visible(shown, l.Mark)
 	frame := false
 	if l.Entry == nil {
 		var indent int
