@@ -65,6 +65,7 @@ type Stream struct {
 	cutNo int            // and its number
 	lines int            // lines so far
 	end   culprit.Position
+	plain lineMemory      // lines that no format peels
 	tally map[string]*int // records by format
 	count *int            // that of the record before
 	named string          // and its name
@@ -174,7 +175,12 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 	} else if frame {
 		e.frame, e.Body = true, line
 	} else if f = s.quick(line, e); f == nil {
-		s.peel(line, e)
+		if e.plain = s.bare != nil && s.plain.holds(line); e.plain {
+			e.Body = line
+		} else {
+			s.peel(line, e)
+			e.learn = s.bare != nil && e.Format == ""
+		}
 	}
 	k := e.key()
 	if f != nil {
@@ -368,7 +374,7 @@ func (s *Stream) layer(line []byte, e *Envelope) bool {
 
 // inner takes the program's own envelope off the body of e.
 func (s *Stream) inner(e *Envelope) *format {
-	if len(e.Body) == 0 || e.frame || e.Format != "" && isFrame(text(e.Body)) {
+	if len(e.Body) == 0 || e.frame || e.plain || e.Format != "" && isFrame(text(e.Body)) {
 		return nil // no envelope looks like a call of a stack
 	}
 	outer, stamp, bare := e.Time, e.TimeText, e.Format == ""
@@ -377,6 +383,9 @@ func (s *Stream) inner(e *Envelope) *format {
 	f := s.program(e)
 	if f == nil {
 		e.Zoned = fixed
+		if e.learn {
+			s.plain.learn(e.Body)
+		}
 		return nil
 	}
 	e.Format = f.name
