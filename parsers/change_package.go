@@ -140,7 +140,7 @@ func appendPackages(all []string, s string) []string {
 // unattended-upgrades, snapd.
 func parsePackage(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	s := firstLine(text(body))
-	if len(s) < 10 || len(s) > 4096 {
+	if len(s) < 10 || len(s) > 4096 || strings.IndexByte("PIUERD", s[0]) < 0 { // see yumWords
 		return false
 	}
 	if list, ok := strings.CutPrefix(s, "Packages that will be upgraded: "); ok {

@@ -68,6 +68,7 @@ type clock struct {
 	seenText  [40]byte
 	nginx     nginxMemory
 	parts     []byte // of a fingerprint; kept for its memory
+	traces    traceMemory
 }
 
 // wall returns the instant of a wall clock reading without an offset; sec is

@@ -1,5 +1,27 @@
 package parsers
 
+import "encoding/binary"
+
+// printable reports whether a short line holds nothing but printable ASCII, as
+// nearly all do: such a line is shown as it stands. For long ones the passes that
+// this spares cost less.
+func printable(line []byte) bool {
+	if len(line) > 128 {
+		return false
+	}
+	const ones = 0x0101010101010101
+	var odd uint64 // the highest bit of each byte that is none
+	for len(line) >= 8 {
+		x := binary.LittleEndian.Uint64(line)
+		odd |= x | (x - 0x20*ones)
+		line = line[8:]
+	}
+	for _, b := range line {
+		odd |= uint64(b | (b - 0x20))
+	}
+	return odd&(0x80*ones) == 0
+}
+
 // appendVisible appends line without NULs and terminal sequences (CSI and OSC).
 func appendVisible(dst, line []byte) []byte {
 	for i := 0; i < len(line); {

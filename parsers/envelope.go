@@ -29,6 +29,8 @@ type Envelope struct {
 
 	pm2      bool   // PM2's daemon wrote the line, not one of its apps
 	frame    bool   // the whole line is a call of a stack
+	plain    bool   // it is known that no format peels the line
+	learn    bool   // no transport does, and it shall be known if no other does
 	indented bool   // see format.indented
 	ownTime  bool   // TimeText is a field of its own (JSON): the time of an inner format does not replace it
 	buf      []byte // where a format that has to decode its line (JSON) puts the body
@@ -66,6 +68,9 @@ func (e *Envelope) keep(dst *Envelope, buf []byte) []byte {
 		if v := &e.Attrs[i].Value; v.Type() == culprit.TypeString {
 			n += len(v.String())
 		}
+	}
+	if n == 0 && len(e.Attrs) == 0 { // a line without an envelope
+		return buf
 	}
 	if cap(buf) < n {
 		buf = make([]byte, 0, n+64)

@@ -59,6 +59,7 @@ type bodyParser func(c *clock, e *Envelope, body []byte, r *culprit.Record) bool
 type body struct {
 	name  string
 	parse bodyParser
+	words phraseSet // where set, phrases of which every body that it knows holds one
 }
 
 // A step is what a rule makes of the next body of the same program.
@@ -77,6 +78,9 @@ const (
 type rule struct {
 	name string
 
+	// words, where set, are phrases of which every such body holds one.
+	words phraseSet
+
 	// head reports whether a body begins a record that may go on.
 	head func(e *Envelope, body []byte) bool
 
@@ -90,4 +94,8 @@ type rule struct {
 	// end the record without a call, unless enveloped is set.
 	next      func(e *Envelope, body []byte, state *int) step
 	enveloped bool
+
+	// frames says that next only calls traceNext for a call of a stack, once the
+	// record has a state.
+	frames bool
 }

@@ -466,5 +466,6 @@ var journalJSON = &format{
 // hasJournalField looks for a field that only a journal's object has.
 func hasJournalField(line []byte) bool {
 	s := text(line)
-	return strings.Contains(s, `"MESSAGE"`) || strings.Contains(s, `"__CURSOR"`)
+	// Quotation marks are everywhere; the names are quickly not found.
+	return strings.Contains(s, `MESSAGE"`) && strings.Contains(s, `"MESSAGE"`) || strings.Contains(s, `_CURSOR"`) && strings.Contains(s, `"__CURSOR"`)
 }

@@ -88,7 +88,7 @@ func digit(c byte) bool { return c-'0' < 10 }
 
 // parseKernel knows single lines of the kernel.
 func parseKernel(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
-	if !kernelLine(e) && !strings.HasPrefix(text(body), "segfault at ") || len(body) == 0 || !e.holds(text(body), kernelWords) {
+	if !kernelLine(e) && !strings.HasPrefix(text(body), "segfault at ") || len(body) == 0 {
 		return false
 	}
 	up, s := uptime(text(body))

@@ -34,9 +34,10 @@ var oomWords = phrases("oom-killer: ", oomSummary, "memory: usage ", oomLimitOf,
 // oomRule joins a report from its head, or from the first line that says
 // something where the head is missing.
 var oomRule = &rule{
-	name: "oom",
+	name:  "oom",
+	words: oomWords,
 	head: func(e *Envelope, body []byte) bool {
-		if !kernelLine(e) || len(body) < 16 || !e.holds(text(body), oomWords) {
+		if !kernelLine(e) || len(body) < 16 {
 			return false
 		}
 		_, s := uptime(text(body))
@@ -141,9 +142,10 @@ func oomNext(_ *Envelope, body []byte, state *int) step {
 // oomKilledRule joins what may follow a kill line that stands alone: the rest
 // of a group, and the reaper.
 var oomKilledRule = &rule{
-	name: "oom_killed",
+	name:  "oom_killed",
+	words: oomWords,
 	head: func(e *Envelope, body []byte) bool {
-		if !kernelLine(e) || len(body) < 16 || !e.holds(text(body), oomWords) {
+		if !kernelLine(e) || len(body) < 16 {
 			return false
 		}
 		_, s := uptime(text(body))
@@ -339,7 +341,7 @@ func oomKillLine(s string) (k oomKill) {
 
 // parseOOM gives a report its victim, its limit and its trigger.
 func parseOOM(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
-	if !kernelLine(e) || len(body) < 16 || !e.holds(text(body), oomWords) {
+	if !kernelLine(e) || len(body) < 16 {
 		return false
 	}
 	up, first := uptime(text(body))

@@ -14,9 +14,6 @@ var memoryWords = phrases("RSS of ", "Restarting ", "Failed to stop process ", "
 
 // parseMemoryListener knows their lines.
 func parseMemoryListener(c *clock, e *Envelope, body []byte, r *culprit.Record) bool {
-	if !e.holds(text(body), memoryWords) {
-		return false
-	}
 	s := strings.TrimRight(firstLine(text(body)), " ")
 	if len(s) < 12 {
 		return false

@@ -1,6 +1,7 @@
 package parsers
 
 import (
+	"bytes"
 	"strconv"
 	"strings"
 
@@ -10,36 +11,48 @@ import (
 // traceBodies are asked before all others: what an error with a stack or an
 // entry in JSON mentions ("no space left on device") is part of it.
 var traceBodies = []body{
-	{"json_log", parseJSONLog},
-	{"node", parseTrace},
+	{name: "json_log", parse: parseJSONLog},
+	{name: "node", parse: parseTrace},
 }
 
 // nodeBodies are the parsers of what Node, its loggers and its package managers
 // write, in the order in which they are asked. They come last.
 var nodeBodies = []body{
-	{"v8_report", parseV8},
-	{"node_warning", parseWarning},
-	{"npm", parseNPM},
-	{"node", parseNode},
+	{name: "v8_report", parse: parseV8},
+	{name: "node_warning", parse: parseWarning},
+	{name: "npm", parse: parseNPM},
+	{name: "node", parse: parseNode},
 }
 
 // parseTrace reads bodies with a stack of JavaScript calls, and those behind the
 // envelope of a logger: no other parser has a claim to them.
 func parseTrace(c *clock, e *Envelope, body []byte, r *culprit.Record) bool {
-	if ownLogger(e) {
+	if bytes.IndexByte(body, '\n') < 0 {
+		return ownLogger(e) && parseNode(c, e, body, r)
+	}
+	seen := c.traces.at(body)
+	if seen != nil && seen.recall(e, body, r) {
+		return true
+	}
+	if !ownLogger(e) && !hasStack(text(body)) {
+		return false
+	}
+	if seen == nil {
 		return parseNode(c, e, body, r)
 	}
-	s := text(body)
+	given := len(r.Attrs)
+	ok := parseNode(c, e, seen.keep(e, body, r), r)
+	e.looked = "" // it lies in what seen keeps
+	if ok {
+		seen.learn(r, given)
+	}
+	return ok
+}
+
+// hasStack reports whether a call of JavaScript stands in a line behind the first.
+func hasStack(s string) bool {
 	i := strings.Index(s, "\n    at ")
-	if i < 0 || strings.HasPrefix(s, "(node") {
-		return false
-	}
-	line := firstLine(s[i+1:])
-	indent, rest := indentOf(line)
-	if _, ok := frameLine(indent, rest); !ok {
-		return false
-	}
-	return parseNode(c, e, body, r)
+	return i >= 0 && !strings.HasPrefix(s, "(node") && isFrame(firstLine(s[i+1:]))
 }
 
 // A nodeFailure is an error and what it means.
@@ -371,7 +384,7 @@ func hasLetters(s string) bool {
 
 // parseNode reads traces, and the lines of loggers and of plain console output.
 func parseNode(c *clock, e *Envelope, body []byte, r *culprit.Record) bool {
-	if len(body) == 0 || e.Facility == "kernel" || daemon(e.Process) {
+	if len(body) == 0 || notNode(e) {
 		return false
 	}
 	s := text(body)
@@ -434,6 +447,9 @@ func ownLogger(e *Envelope) bool {
 	_, ok := e.Attrs.Lookup("logger")
 	return ok
 }
+
+// notNode reports whether the kernel or a daemon wrote a line.
+func notNode(e *Envelope) bool { return e.Facility == "kernel" || daemon(e.Process) }
 
 // daemon reports whether a program of the system wrote a line: it listens,
 // stops and fails as well, but is no app.

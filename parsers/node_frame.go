@@ -1,7 +1,6 @@
 package parsers
 
 import (
-	"strconv"
 	"strings"
 
 	"culprit"
@@ -35,14 +34,17 @@ func frameLine(indent int, rest string) (opens, ok bool) {
 	if len(rest) < 6 || rest[0] != 'a' || rest[1] != 't' || rest[2] != ' ' {
 		return false, false
 	}
-	s := strings.TrimRight(rest, " ")
-	if strings.HasSuffix(s, " {") {
-		s, opens = s[:len(s)-2], true
-	} else {
-		s = frameEnd(s)
-	}
-	if len(s) < 4 { // "at" and spaces
-		return false, false
+	s := rest
+	if s[len(s)-1] != ')' { // nearly all end so
+		s = strings.TrimRight(s, " ")
+		if strings.HasSuffix(s, " {") {
+			s, opens = s[:len(s)-2], true
+		} else {
+			s = frameEnd(s)
+		}
+		if len(s) < 4 { // "at" and spaces
+			return false, false
+		}
 	}
 	return opens, frameSite(s[3:], indent > 0)
 }
@@ -83,7 +85,7 @@ func frameSite(s string, indented bool) bool {
 	}
 	inner := s
 	if s[n-1] == ')' {
-		i := strings.Index(s, " (")
+		i := parenthesisAt(s)
 		if i < 0 {
 			return false
 		}
@@ -106,6 +108,19 @@ func frameSite(s string, indented bool) bool {
 	return indented && scriptPath(path)
 }
 
+// parenthesisAt returns where the first " (" stands in s, -1 if it does not.
+func parenthesisAt(s string) int {
+	for i := 0; ; i++ {
+		k := strings.IndexByte(s[i:], '(')
+		if k < 0 {
+			return -1
+		}
+		if i += k; i > 0 && s[i-1] == ' ' {
+			return i - 1
+		}
+	}
+}
+
 // placeOf splits "path:line:column" or "path:line".
 func placeOf(s string) (line, col int, path string) {
 	a, rest := trailingNumber(s)
@@ -120,14 +135,15 @@ func placeOf(s string) (line, col int, path string) {
 
 // trailingNumber reads ":123" at the end of s.
 func trailingNumber(s string) (n int, rest string) {
-	i := len(s)
+	i, unit := len(s), 1
 	for i > 0 && s[i-1]-'0' <= 9 && len(s)-i < 9 {
 		i--
+		n += int(s[i]-'0') * unit
+		unit *= 10
 	}
 	if i == len(s) || i == 0 || s[i-1] != ':' {
 		return 0, s
 	}
-	n, _ = strconv.Atoi(s[i:])
 	return n, s[:i-1]
 }
 
@@ -153,7 +169,7 @@ func readFrame(rest string) (f culprit.Frame) {
 	}
 	place := s
 	if n := len(s); n > 0 && s[n-1] == ')' {
-		if i := strings.Index(s, " ("); i > 0 {
+		if i := parenthesisAt(s); i > 0 {
 			f.Function, place = s[:i], s[i+2:n-1]
 		}
 	}

@@ -79,13 +79,7 @@ func traceNext(line string, state *int) step {
 	}
 	if phase != phaseBlock && strings.HasPrefix(rest, "at ") {
 		if opens, ok := frameLine(indent, rest); ok {
-			if *state&phaseMask != phaseFrames {
-				setWide(state, baseShift, max(indent-4, 0))
-			}
-			setPhase(state, phaseFrames)
-			if opens {
-				setPhase(state, phaseBlock)
-			}
+			frameNext(indent, opens, state)
 			return stepJoin
 		}
 		if _, props, ok := frameProps(rest); ok && props[0] == '{' { // winston's metadata behind the stack
@@ -192,6 +186,17 @@ func traceNext(line string, state *int) step {
 	return stepEnd
 }
 
+// frameNext notes a call of the stack.
+func frameNext(indent int, opens bool, state *int) {
+	if *state&phaseMask != phaseFrames {
+		setWide(state, baseShift, max(indent-4, 0))
+	}
+	setPhase(state, phaseFrames)
+	if opens {
+		setPhase(state, phaseBlock)
+	}
+}
+
 // codeFrame reports whether a line is one of the excerpt that Next.js and Babel
 // print below an error: "> 3 |   throw new Error('x')", "    |         ^".
 func codeFrame(indent int, rest string) bool {
@@ -221,15 +226,18 @@ func lineNext(e *Envelope, line string, state *int) step {
 
 // isFrame reports whether a line is a call of a stack trace.
 func isFrame(line string) bool {
+	_, _, ok := frameOf(line)
+	return ok
+}
+
+// frameOf is frameLine for a line with its indentation.
+func frameOf(line string) (indent int, opens, ok bool) {
 	if line == "" || line[0] != ' ' && line[0] != '\t' && line[0] != 'a' {
-		return false
+		return 0, false, false
 	}
 	indent, rest := indentOf(line)
-	if !strings.HasPrefix(rest, "at ") {
-		return false
-	}
-	_, ok := frameLine(indent, rest)
-	return ok
+	opens, ok = frameLine(indent, rest)
+	return indent, opens, ok
 }
 
 // openBlock notes that a line opens the braces of an object.
@@ -310,6 +318,7 @@ func foreignLine(line string) bool {
 //	Node.js v20.20.2
 var sourceRule = &rule{
 	name:      "node_source",
+	frames:    true,
 	enveloped: true,
 	head:      func(_ *Envelope, body []byte) bool { return pastedSource(text(body)) != "" },
 	next: func(e *Envelope, body []byte, state *int) step {
@@ -326,9 +335,11 @@ var errorWords = phrases("Error", "Exception", "UnhandledPromiseRejection")
 // errorRule: an error that a program wrote, and its stack.
 var errorRule = &rule{
 	name:      "node_error",
+	words:     errorWords,
+	frames:    true,
 	enveloped: true,
 	head: func(e *Envelope, body []byte) bool {
-		if e.Facility == "kernel" || len(body) == 0 || !e.holds(text(body), errorWords) || body[0] == '{' && len(body) > 1 && (body[1] != ' ' || !braceHead(text(body))) {
+		if e.Facility == "kernel" || len(body) == 0 || body[0] == '{' && len(body) > 1 && (body[1] != ' ' || !braceHead(text(body))) {
 			return false
 		}
 		h, ok := findErrorHead(text(body))
@@ -346,6 +357,7 @@ var errorRule = &rule{
 // loggerRule: a logger's line of an error, and the error below it.
 var loggerRule = &rule{
 	name:      "logger_error",
+	frames:    true,
 	enveloped: true,
 	head: func(e *Envelope, body []byte) bool {
 		if !loggerFormat(e.Format) || len(body) == 0 || body[0] == '{' || body[len(body)-1] == '{' {
@@ -367,9 +379,10 @@ func loggerNext(e *Envelope, body []byte, state *int) step {
 
 // innerRule: what webpack writes between an error and the one inside it.
 var innerRule = &rule{
-	name: "inner_error",
-	head: func(_ *Envelope, body []byte) bool { return string(body) == "-- inner error --" },
-	next: loggerNext,
+	name:   "inner_error",
+	frames: true,
+	head:   func(_ *Envelope, body []byte) bool { return string(body) == "-- inner error --" },
+	next:   loggerNext,
 }
 
 var frameWords = phrases("rror", "Trace", "xception", "ailed", "RROR", "arning", "eject", "aught", "rash")
@@ -377,12 +390,11 @@ var frameWords = phrases("rror", "Trace", "xception", "ailed", "RROR", "arning",
 // frameRule: any other line that speaks of an error, if a stack follows at once.
 var frameRule = &rule{
 	name:      "node_frames",
+	words:     frameWords,
+	frames:    true,
 	enveloped: true,
 	head: func(e *Envelope, body []byte) bool {
-		if e.Facility == "kernel" || len(body) == 0 || body[0] == ' ' || body[0] == '{' {
-			return false
-		}
-		return e.holds(text(body), frameWords)
+		return e.Facility != "kernel" && len(body) > 0 && body[0] != ' ' && body[0] != '{'
 	},
 	start: func(body []byte) int {
 		// Winston: "error: uncaughtException: x", then the stack.
@@ -444,9 +456,10 @@ var nestWords = phrases("Nest can't resolve dependencies of ")
 // nestRule: Nest's advice when it cannot resolve a dependency, printed by its
 // logger and once more in the error's own stack.
 var nestRule = &rule{
-	name: "nest_dependency",
+	name:  "nest_dependency",
+	words: nestWords,
 	head: func(e *Envelope, body []byte) bool {
-		return len(body) > 0 && body[0] != '{' && e.holds(text(body), nestWords)
+		return len(body) > 0 && body[0] != '{'
 	},
 	next: func(_ *Envelope, body []byte, state *int) step {
 		if *state == 0 {

@@ -311,8 +311,9 @@ func (s *Stream) release(p *pending) {
 	if cap(p.raw) > 64<<10 || len(s.free) >= 256 {
 		return
 	}
-	*p = pending{env: p.env, raw: p.raw[:0], body: p.body[:0], strings: p.strings[:0], cursors: p.cursors[:0], maybe: p.maybe[:0]}
-	p.env.reset()
+	// add sets all else.
+	p.key, p.rule, p.state, p.maybe = key{}, nil, 0, p.maybe[:0]
+	p.open, p.brief, p.partial, p.absorbed = false, false, false, false
 	s.free = append(s.free, p)
 }
 

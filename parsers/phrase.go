@@ -40,6 +40,7 @@ type phraseScan struct {
 type phraseEntry struct {
 	text string
 	at   int // of the three bytes
+	hash uint32
 	fold bool
 	set  phraseSet
 	next uint16 // 1 + index of the next entry of the slot
@@ -73,7 +74,7 @@ func (p *phraseScan) add(s string, set phraseSet, fold bool) {
 		h := phraseHash(uint32(s[best+k]) | uint32(s[best+k+1])<<8 | uint32(s[best+k+2])<<16)
 		p.seen[h>>6] |= 1 << (h & 63)
 		slot := &p.slot[h>>6]
-		p.list = append(p.list, phraseEntry{text: s, at: best + k, fold: fold, set: set, next: *slot})
+		p.list = append(p.list, phraseEntry{text: s, at: best + k, hash: h, fold: fold, set: set, next: *slot})
 		*slot = uint16(len(p.list))
 	}
 }
@@ -111,7 +112,7 @@ func (p *phraseScan) scan(s string) phraseSet {
 func (p *phraseScan) entered(h uint32, s string, i int) (found phraseSet) {
 	for k := p.slot[h>>6]; k != 0; {
 		e := &p.list[k-1]
-		if from := i - e.at; from >= 0 && from+len(e.text) <= len(s) && (s[from:from+len(e.text)] == e.text || e.fold && hasFold(s[from:], e.text)) {
+		if from := i - e.at; e.hash == h && from >= 0 && from+len(e.text) <= len(s) && (s[from:from+len(e.text)] == e.text || e.fold && hasFold(s[from:], e.text)) {
 			found |= e.set
 		}
 		k = e.next

@@ -63,8 +63,8 @@ func (c *clock) read(b []byte) stamp {
 		}
 		return stamp{}
 	case isLetter(ch):
-		if bytes.IndexByte(b[:min(len(b), 64)], ':') < 0 {
-			return stamp{} // all of these state a time of day
+		if i := bytes.IndexByte(b[:min(len(b), 64)], ':'); i < 0 || !digit(b[i-1]) {
+			return stamp{} // all of these state a time of day, before which no colon stands
 		}
 		if s := c.monthFirst(b); s.n > 0 {
 			return s

@@ -65,6 +65,7 @@ type Stream struct {
 	cutNo int            // and its number
 	lines int            // lines so far
 	end   culprit.Position
+	plain lineMemory      // lines that no format peels
 	tally map[string]*int // records by format
 	count *int            // that of the record before
 	named string          // and its name
@@ -131,36 +132,55 @@ func (s *Stream) Push(l Line, emit func(*culprit.Record)) {
 func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 	s.lines++
 	s.end = l.End
-	if bytes.IndexByte(l.Text, 0) >= 0 {
-		l.Mark |= culprit.MarkNUL
-	}
-	if !utf8.Valid(l.Text) {
-		l.Mark |= culprit.MarkInvalidUTF8
+	printed := printable(l.Text)
+	if !printed {
+		if bytes.IndexByte(l.Text, 0) >= 0 {
+			l.Mark |= culprit.MarkNUL
+		}
+		if !utf8.Valid(l.Text) {
+			l.Mark |= culprit.MarkInvalidUTF8
+		}
 	}
 
 	e := &s.env
-	e.reset()
 	rest := s.cut && s.cutNo == l.No
 	s.cut, s.cutNo = l.Mark&culprit.MarkTruncated != 0, l.No
 	if rest {
+		e.reset()
 		s.place(&l, e, l.Text, restOfLine, emit)
 		return
 	}
-	shown := l.Text
+	line := l.Text
 	if l.Entry != nil && l.Entry.Body != nil {
-		shown = l.Entry.Body
+		line = s.visible(l.Entry.Body, l.Mark)
+	} else if !printed {
+		line = s.visible(line, l.Mark)
 	}
-	line := s.visible(shown, l.Mark)
+	frame := false
+	if l.Entry == nil {
+		var indent int
+		var opens bool
+		if indent, opens, frame = frameOf(text(line)); frame && s.joinFrame(&l, line, indent, opens) {
+			s.bound(emit)
+			return
+		}
+	}
+	e.reset()
 	var f *format
 	if l.Entry != nil {
 		attrs, buf := e.Attrs, e.buf
 		*e = *l.Entry
 		e.Attrs, e.buf = append(attrs, l.Entry.Attrs...), buf
 		e.Body = line
-	} else if e.frame = isFrame(text(line)); e.frame {
-		e.Body = line
+	} else if frame {
+		e.frame, e.Body = true, line
 	} else if f = s.quick(line, e); f == nil {
-		s.peel(line, e)
+		if e.plain = s.bare != nil && s.plain.holds(line); e.plain {
+			e.Body = line
+		} else {
+			s.peel(line, e)
+			e.learn = s.bare != nil && e.Format == ""
+		}
 	}
 	k := e.key()
 	if f != nil {
@@ -273,6 +293,21 @@ func (s *Stream) place(l *Line, e *Envelope, body []byte, f *format, emit func(*
 	emit(r)
 }
 
+// joinFrame joins a line that is nothing but a call of a stack to the trace of
+// the lines right above it. It does what push would: most lines of a trace are
+// such calls.
+func (s *Stream) joinFrame(l *Line, line []byte, indent int, opens bool) bool {
+	p := s.bare
+	if p == nil || p != s.young || s.above != nil || p.partial || p.rule == nil || !p.rule.frames || p.state == 0 || p.state&braceBit != 0 || p.state&phaseMask == phaseBlock {
+		return false
+	}
+	if s.expire(); p != s.bare {
+		return false
+	}
+	frameNext(indent, opens, &p.state)
+	return s.join(p, l, line)
+}
+
 // restOfLine is what follows in a line that was cut: the middle of a line says
 // nothing about what it means.
 var restOfLine = &format{parse: func(*clock, *Envelope, []byte, *culprit.Record) bool { return false }}
@@ -339,7 +374,7 @@ func (s *Stream) layer(line []byte, e *Envelope) bool {
 
 // inner takes the program's own envelope off the body of e.
 func (s *Stream) inner(e *Envelope) *format {
-	if len(e.Body) == 0 || e.frame || e.Format != "" && isFrame(text(e.Body)) {
+	if len(e.Body) == 0 || e.frame || e.plain || e.Format != "" && isFrame(text(e.Body)) {
 		return nil // no envelope looks like a call of a stack
 	}
 	outer, stamp, bare := e.Time, e.TimeText, e.Format == ""
@@ -348,6 +383,9 @@ func (s *Stream) inner(e *Envelope) *format {
 	f := s.program(e)
 	if f == nil {
 		e.Zoned = fixed
+		if e.learn {
+			s.plain.learn(e.Body)
+		}
 		return nil
 	}
 	e.Format = f.name
@@ -390,7 +428,7 @@ func (s *Stream) head(e *Envelope, f *format) *rule {
 		list = f.rules
 	}
 	for _, r := range list {
-		if r.head(e, e.Body) {
+		if (r.words == 0 || e.holds(text(e.Body), r.words)) && r.head(e, e.Body) {
 			return r
 		}
 	}
@@ -463,8 +501,8 @@ func (s *Stream) parse(r *culprit.Record, e *Envelope, body []byte, f *format) {
 // knew the body, "" if none did.
 func parseBody(c *clock, e *Envelope, b []byte, r *culprit.Record) string {
 	for i := range bodies {
-		if bodies[i].parse(c, e, b, r) {
-			return bodies[i].name
+		if p := &bodies[i]; (p.words == 0 || e.holds(text(b), p.words)) && p.parse(c, e, b, r) {
+			return p.name
 		}
 	}
 	return ""

@@ -55,9 +55,6 @@ func parseSupervisor(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool
 	if e.Process != "" && e.Process != "supervisord" && e.Process != "supervisor" {
 		return false
 	}
-	if !e.holds(text(body), supervisorWords) {
-		return false
-	}
 	s := firstLine(text(body))
 	if len(s) < 6 {
 		return false

@@ -7,17 +7,17 @@ var (
 	systemRules = []*rule{oomRule, oomKilledRule, oomdRule, coredumpRule, statusRule}
 
 	systemBodies = []body{
-		{"kernel_oom", parseOOM},
-		{"kernel", parseKernel},
-		{"systemd", parseSystemd},
-		{"systemd", parseCompanion},
-		{"systemctl_status", parseStatus},
-		{"supervisor", parseSupervisor},
-		{"pm2", parsePM2},
-		{"memory_listener", parseMemoryListener},
-		{"docker", parseDocker},
-		{"change", parseChange},
-		{"deploy", parseDeploy},
-		{"package", parsePackage},
+		{name: "kernel_oom", parse: parseOOM, words: oomWords},
+		{name: "kernel", parse: parseKernel, words: kernelWords},
+		{name: "systemd", parse: parseSystemd},
+		{name: "systemd", parse: parseCompanion},
+		{name: "systemctl_status", parse: parseStatus, words: unitWords},
+		{name: "supervisor", parse: parseSupervisor, words: supervisorWords},
+		{name: "pm2", parse: parsePM2},
+		{name: "memory_listener", parse: parseMemoryListener, words: memoryWords},
+		{name: "docker", parse: parseDocker},
+		{name: "change", parse: parseChange},
+		{name: "deploy", parse: parseDeploy},
+		{name: "package", parse: parsePackage},
 	}
 )

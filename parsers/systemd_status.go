@@ -15,9 +15,10 @@ import (
 //	   Main PID: 1234 (code=exited, status=1/FAILURE)
 
 var statusRule = &rule{
-	name: "systemctl_status",
+	name:  "systemctl_status",
+	words: unitWords,
 	head: func(e *Envelope, body []byte) bool {
-		if e.Process != "" || len(body) < 8 || !e.holds(text(body), unitWords) {
+		if e.Process != "" || len(body) < 8 {
 			return false
 		}
 		unit, _ := statusUnit(text(body))
@@ -53,7 +54,7 @@ func statusUnit(s string) (unit, desc string) {
 
 // parseStatus reads the block.
 func parseStatus(c *clock, e *Envelope, body []byte, r *culprit.Record) bool {
-	if e.Process != "" || !e.holds(text(body), unitWords) {
+	if e.Process != "" {
 		return false
 	}
 	first, rest, ok := strings.Cut(text(body), "\n")
