@@ -297,7 +297,9 @@ func TestPostmortemOfMegabyteLine(t *testing.T) {
 			check(f, unit, report.Options{Secrets: true})
 		}
 	}
-	check(forms[0], "password='", report.Options{})
+	if !testing.Short() { // the race detector makes patterns twenty times slower
+		check(forms[0], "password='", report.Options{})
+	}
 }
 
 func TestPostmortemHasPlacesForPeople(t *testing.T) {
