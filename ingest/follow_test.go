@@ -620,3 +620,30 @@ func TestFollow_LineOf40MBThatGrowsIsCut(t *testing.T) {
 		t.Errorf("%d bytes of the long line, want %d", ys-2, total)
 	}
 }
+
+// TestFollow_RenamedWhileLookedAt: a log that has grown while nobody followed it, and
+// that is renamed in the moment between the listing and the look at it, is read on
+// where it is now.
+func TestFollow_RenamedWhileLookedAt(t *testing.T) {
+	b := newBench(t)
+	b.append("error.log", numbered(0, 20))
+	b.append("other.log", numbered(20, 1)) // listed after it
+	b.start()
+	b.wantLines(21)
+	b.halt()
+	b.append("error.log", numbered(21, 20))
+	renamed := false
+	b.opts.Ignore = func(path string) bool {
+		if !renamed && strings.HasSuffix(path, "/other.log") {
+			renamed = true
+			b.rename("error.log", "error.log.1")
+			b.append("error.log", "")
+		}
+		return false
+	}
+	b.start()
+	b.wantLines(41)
+	if !renamed {
+		t.Error("nothing was renamed")
+	}
+}
