@@ -273,14 +273,20 @@ func (c *analysis) thrashed(d *downtime, o *outage) bool {
 	if d.from.After(o.start.Add(thrashing)) || !o.stalled(d.from) {
 		return false
 	}
-	c.exam.explain(d.ended[0])
-	if w := d.ended[0].words; w != nil && w.open() == "" {
-		switch base(w.verdict) {
-		case culprit.VerdictOOMKill, culprit.VerdictHeapOOM, culprit.VerdictMemoryLimit:
-			return true
-		}
+	switch c.settled(d) {
+	case culprit.VerdictOOMKill, culprit.VerdictHeapOOM, culprit.VerdictMemoryLimit:
+		return true
 	}
 	return false
+}
+
+// settled returns what began a downtime, "" if that cannot be asserted.
+func (c *analysis) settled(d *downtime) culprit.Verdict {
+	c.exam.explain(d.ended[0])
+	if w := d.ended[0].words; w != nil && w.open() == "" {
+		return base(w.verdict)
+	}
+	return ""
 }
 
 // stalled reports whether requests failed before an instant, as far as the logs
@@ -307,12 +313,9 @@ func (c *analysis) hung(f *finding) bool {
 	if !f.outage.stalled(d.from) {
 		return false
 	}
-	c.exam.explain(d.ended[0])
-	if w := d.ended[0].words; w != nil && w.open() == "" {
-		switch base(w.verdict) {
-		case culprit.VerdictPlannedRestart, culprit.VerdictRestartUnexplained, culprit.VerdictKilled:
-			return true
-		}
+	switch c.settled(d) {
+	case culprit.VerdictPlannedRestart, culprit.VerdictRestartUnexplained, culprit.VerdictKilled:
+		return true
 	}
 	return false
 }

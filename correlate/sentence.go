@@ -62,7 +62,7 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		say(culprit.VerdictTLSUpstream, phaseTLS, "nginx_sentence", "TLS to the upstream failed")
 	case main(b.BadResponse):
 		say(culprit.VerdictBadResponse, phaseBadResponse, "nginx_sentence", "the upstream answered with what nginx cannot use")
-	case main(o.own()):
+	case main(o.count(own)):
 		say(culprit.VerdictAppAnswered, phaseNone, "upstream_status", "the upstream itself answered so: the access log notes its status and its header")
 	case main(b.None) && main(o.counts.Status["502"]+o.counts.Status["504"]) && c.errorLogSilent(o):
 		say(culprit.VerdictAppAnswered, phaseNone, "no_error_line", "nginx logs each failure of its own, and its error log holds none: the upstream answered so")
@@ -82,10 +82,10 @@ func (c *analysis) withoutExit(f *finding, cands []*service) {
 		say(v, phaseReadTimeout, "nginx_sentence", why)
 	}
 	if f.verdict == "" && main(b.Reset+b.ClosedEarly) && remote == "" && c.coverage.fate(f.service, o.start) && !c.complained(cands, o) {
-		switch posts := o.posts(); {
+		switch posts := o.count(posted); {
 		case posts*10 >= total*9 && alive > o.counts.Failed && o.lane.nRetried > 0:
 			say(culprit.VerdictKeepaliveRace, mainPhase(b), "only_unsafe_methods", "only requests failed that nginx may not send again; "+plural(alive, "other")+" were answered meanwhile, the same failure among them")
-		case f.service != nil && f.service.lives(o) && o.logged()*10 >= total*9: // else a new connection may have served them
+		case f.service != nil && f.service.lives(o) && o.count(logged)*10 >= total*9: // else a new connection may have served them
 			say(culprit.VerdictBadResponse+"_closed_early", mainPhase(b), "alive", "the same process ran before, meanwhile and after, and closed connections without an answer")
 		}
 	}
@@ -209,16 +209,6 @@ func (c *analysis) complained(cands []*service, o *outage) bool {
 	})
 }
 
-// own counts the failed requests that the upstream answered itself.
-func (o *outage) own() (n int) {
-	for i := range o.failures {
-		if o.failures[i].own {
-			n += int(o.failures[i].n)
-		}
-	}
-	return n
-}
-
 // healed reports whether an outage ended when nginx took its configuration again,
 // and so looked up the name that it is configured with.
 func (c *analysis) healed(o *outage) bool {
@@ -235,25 +225,19 @@ func (c *analysis) healed(o *outage) bool {
 	return false
 }
 
-// logged counts the failed requests whose status an access log holds.
-func (o *outage) logged() (n int) {
+// count returns how many failed requests are of a kind.
+func (o *outage) count(is func(f *failure) bool) (n int) {
 	for i := range o.failures {
-		if o.failures[i].status != 0 {
-			n += int(o.failures[i].n)
+		if f := &o.failures[i]; is(f) {
+			n += int(f.n)
 		}
 	}
 	return n
 }
 
-// posts counts the failed requests of methods that nginx does not send again.
-func (o *outage) posts() (n int) {
-	for i := range o.failures {
-		if o.failures[i].post {
-			n += int(o.failures[i].n)
-		}
-	}
-	return n
-}
+func own(f *failure) bool    { return f.own }         // the upstream answered it itself
+func posted(f *failure) bool { return f.post }        // nginx does not send it again
+func logged(f *failure) bool { return f.status != 0 } // an access log holds its status
 
 // lives reports whether one run of a service spans an outage and nothing that it
 // said meanwhile tells of a death inside it, such as that of a worker.
