@@ -135,8 +135,8 @@ func Tokens(dst []Token, folded []byte, from, to int) []Token {
 				kind = KindKey
 			}
 			var h uint64
-			if n <= 8 && start+8 <= len(f) { // most of them, as in hash
-				h = mix(binary.LittleEndian.Uint64(f[start:])&(^uint64(0)>>(64-8*uint(n)))^mixer0, uint64(n)^mixer1)
+			if n <= 8 && start+8 <= len(folded) { // most of them, as in hash
+				h = mix(binary.LittleEndian.Uint64(folded[start:])&(^uint64(0)>>(64-8*uint(n)))^mixer0, uint64(n)^mixer1)
 			} else {
 				h = hash(f, start, end)
 			}

@@ -23,6 +23,7 @@ type block struct {
 	names     []string
 	loose     []byte
 
+	residue  residueReader
 	text     []byte
 	folded   []byte
 	ends     []int
@@ -69,7 +70,7 @@ func getBlock() *block { return blocks.Get().(*block) }
 
 // release gives the block back; nothing may hold on to its memory.
 func (b *block) release() {
-	if cap(b.text) > 4*blockBytes || cap(b.columns) > 4*blockBytes {
+	if cap(b.text) > 4*blockBytes || cap(b.residue.payload) > 4*blockBytes || cap(b.columns) > 4*blockBytes {
 		return
 	}
 	b.rows = b.rows[:0]
@@ -227,7 +228,15 @@ func (b *block) decodeTemplate(r *reader) error {
 // setText reads the text and resolves what depends on it.
 func (b *block) setText(stored []byte) error {
 	var err error
-	if b.text, err = expand(b.text[:0], stored); err != nil {
+	if len(stored) > 0 && stored[0] == codecResidue {
+		if b.residue.payload, err = expand(b.residue.payload[:0], stored); err != nil {
+			return err
+		}
+		b.text, err = b.residue.read(b.text[:0], b.rows, len(b.templates))
+	} else {
+		b.text, err = expand(b.text[:0], stored)
+	}
+	if err != nil {
 		return err
 	}
 	b.ends = b.ends[:0]

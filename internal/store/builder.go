@@ -54,8 +54,9 @@ type builder struct {
 	cuts      []int32 // in text: ends of the values of each record that stand one after another, between tokens
 	cutEnds   []int   // in cuts, of each record
 
-	shapes [maxShapes]shape
-	draft  []shapeSlot // of the record that is written
+	shapes  []shape
+	buckets [256]int32  // hash table of numbers of shapes, from 1
+	draft   []shapeSlot // of the record that is written
 
 	eventHash   uint64 // of the attributes of the last record that stormAttr names
 	hasUpstream bool
@@ -172,9 +173,8 @@ func (b *builder) reset() {
 	clear(b.strings)
 	b.names = b.names[:0]
 	b.counted, b.ranges = b.counted[:0], b.ranges[:0]
-	for i := range b.shapes {
-		b.shapes[i].known = false
-	}
+	b.shapes = b.shapes[:0]
+	clear(b.buckets[:])
 	b.last.template = 0
 	b.last.time = 0
 	clear(b.last.header[:])
@@ -306,7 +306,7 @@ func (b *builder) add(r *culprit.Record, service, upstream string) {
 	w := slotWriter{b: b, text: r.Text, record: record, base: len(b.text) - len(r.Text)}
 	loose, cuts := len(b.loose), len(b.cuts)
 	b.eventHash = eventSeed
-	if s := b.shapeOf(&h, len(r.Attrs)); w.fits(s, &h, r) {
+	if s := b.shapeOf(&h, len(r.Attrs)); w.fits(s, r) {
 		m.template = s.template
 		b.counts[m.template]++
 	} else {
@@ -314,7 +314,7 @@ func (b *builder) add(r *culprit.Record, service, upstream string) {
 		b.eventHash = eventSeed
 		w = slotWriter{b: b, text: r.Text, record: record, base: w.base}
 		m.template = w.template(&h, r)
-		w.remember(s, &h, r, m.template)
+		w.remember(s, r, m.template)
 	}
 	m.looseEnd = len(b.loose)
 	b.rows = append(b.rows, m)
@@ -524,11 +524,30 @@ func (w *slotWriter) locate(m *attrMemo, s string) int {
 	if len(s) < 3 {
 		return -1 // it would be found anywhere
 	}
-	needle := viewString(s)
-	if i := bytes.Index(w.text[w.prevEnd:], needle); i >= 0 {
-		return w.prevEnd + i
+	if at := w.find(s, w.prevEnd, len(w.text)); at >= 0 {
+		return at
 	}
-	return bytes.Index(w.text[:min(len(w.text), w.prevEnd+len(s))], needle)
+	return w.find(s, 0, min(len(w.text), w.prevEnd+len(s)))
+}
+
+// find returns where in text[from:to] s stands between tokens, else where it stands
+// within one, else -1.
+func (w *slotWriter) find(s string, from, to int) int {
+	within := -1
+	for k := 0; k < 4; k++ { // the connect of connect(), not that of connecting
+		i := bytes.Index(w.text[from:to], viewString(s))
+		if i < 0 {
+			break
+		}
+		if from += i; !w.cuts(from) && !w.cuts(from+len(s)) {
+			return from
+		}
+		if within < 0 {
+			within = from
+		}
+		from++
+	}
+	return within
 }
 
 // place appends the code for a value at start and remembers it.
@@ -632,13 +651,21 @@ func (w *slotWriter) int(m *attrMemo, v int64) {
 	}
 	if end == 0 {
 		b.scratch = append(b.scratch, codeLoose)
-		b.loose = binary.AppendVarint(b.loose, v)
-		b.digits = strconv.AppendInt(b.digits[:0], v, 10)
-		b.more(w.record, string(b.digits))
+		w.looseInt(v)
+		if 0 < v && v < 10 {
+			b.draft = append(b.draft, shapeSlot{code: codeLoose})
+		}
 		return
 	}
 	w.place(m, start, end)
 	b.draft = append(b.draft, shapeSlot{code: m.mode, rel: int32(m.rel)})
+}
+
+func (w *slotWriter) looseInt(v int64) {
+	b := w.b
+	b.loose = binary.AppendVarint(b.loose, v)
+	b.digits = strconv.AppendInt(b.digits[:0], v, 10)
+	b.more(w.record, view(b.digits))
 }
 
 // findNumber returns where from an offset on v stands, whose digits are in

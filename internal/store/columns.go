@@ -170,8 +170,9 @@ func (r *reader) byte() byte {
 	return c
 }
 
-func (r *reader) bytes() []byte {
-	n := r.uvarint()
+func (r *reader) bytes() []byte { return r.take(r.uvarint()) }
+
+func (r *reader) take(n uint64) []byte {
 	if n > uint64(len(r.b)) {
 		r.bad, r.b = true, nil
 		return nil
@@ -220,8 +221,9 @@ func (r *reader) numbers(dst []int64, n int) []int64 {
 
 // Codecs of a stored value, its first byte.
 const (
-	codecPlain = 0
-	codecZstd  = 1
+	codecPlain   = 0
+	codecZstd    = 1
+	codecResidue = 2 // zstd of a residue, which is a text's only
 )
 
 // compressLevel is the level of blocks. Measured on nginx error lines: the next level
@@ -247,12 +249,17 @@ func (c *compressor) append(dst, src []byte) []byte {
 	return c.enc.EncodeAll(src, append(dst, codecZstd))
 }
 
+// appendResidue writes the residue of a text.
+func (c *compressor) appendResidue(dst, src []byte) []byte {
+	return c.enc.EncodeAll(src, append(dst, codecResidue))
+}
+
 // decoder is shared: DecodeAll is safe for concurrent use.
 var decoder = sync.OnceValues(func() (*zstd.Decoder, error) {
 	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(maxBlockText), zstd.WithDecoderLowmem(true))
 })
 
-// expand appends the stored value to dst.
+// expand appends the stored value to dst; of a residue, what was compressed.
 func expand(dst, stored []byte) ([]byte, error) {
 	if len(stored) == 0 {
 		return nil, fmt.Errorf("read block: empty: %w", culprit.ErrCorrupt)
@@ -260,7 +267,7 @@ func expand(dst, stored []byte) ([]byte, error) {
 	switch stored[0] {
 	case codecPlain:
 		return append(dst, stored[1:]...), nil
-	case codecZstd:
+	case codecZstd, codecResidue:
 		dec, err := decoder()
 		if err != nil {
 			return nil, fmt.Errorf("make decompressor: %w", err)

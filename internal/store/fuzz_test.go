@@ -11,7 +11,7 @@ import (
 )
 
 // sampleBlock is a block of records with all that a record can have.
-func sampleBlock(tb testing.TB) (columns, text []byte) {
+func sampleBlock(tb testing.TB) *builder {
 	tb.Helper()
 	b := newBuilder()
 	for i := range 20 {
@@ -37,13 +37,24 @@ func sampleBlock(tb testing.TB) (columns, text []byte) {
 		r.Attrs.AddValue("top_frame", culprit.FrameOf(culprit.Frame{Function: "f", File: "x.js", Line: 3}))
 		b.add(r, "shop", "127.0.0.1:3000")
 	}
+	return b
+}
+
+// plainBlock returns the columns of a block and its text as it is.
+func plainBlock(b *builder) (columns, text []byte) {
 	return append([]byte{codecPlain}, b.appendColumns(nil, 0, b.len())...), append([]byte{codecPlain}, b.text...)
 }
 
 // FuzzBlock reads damaged blocks: an error that says so, or records, and never
 // more than was there.
 func FuzzBlock(f *testing.F) {
-	columns, text := sampleBlock(f)
+	sample := sampleBlock(f)
+	columns, text := plainBlock(sample)
+	made, err := makeBlock(sample, 1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(columns, made.text)
 	f.Add(columns, text)
 	f.Add(columns[:len(columns)/2], text)
 	f.Add(columns, text[:len(text)/2])
@@ -98,11 +109,12 @@ func newBuilderOf(t *testing.T, b *block) {
 	if w.len() == 0 {
 		return
 	}
-	again := &block{source: b.source}
-	if err := again.decode(append([]byte{codecPlain}, w.appendColumns(nil, 0, w.len())...)); err != nil {
+	p, err := makeBlock(w, 1)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := again.setText(append([]byte{codecPlain}, w.text...)); err != nil {
+	again := &block{source: b.source}
+	if err := errors.Join(again.decode(p.columns), again.setText(p.text)); err != nil {
 		t.Fatal(err)
 	}
 	for i := range b.rows {
@@ -117,6 +129,36 @@ func newBuilderOf(t *testing.T, b *block) {
 			}
 		}
 	}
+}
+
+// FuzzResidue reads damaged residues: an error, or a text that is not too long.
+func FuzzResidue(f *testing.F) {
+	b := newBuilder()
+	for i, client := range []string{"10.0.0.7", "10.0.0.8", "10.1.1.7", "10.0.0.7"} {
+		text := "refused, client: " + client + ", request: \"GET /orders/" + string(rune('0'+i)) + "000\", upstream: \"http://127.0.0.1:3000/orders/" + string(rune('0'+i)) + "000\""
+		r := &culprit.Record{Text: []byte(text), Time: time.Unix(1, 0)}
+		r.Attrs.Add("client", text[17:17+len(client)])
+		r.Attrs.Add("request", text[28+len(client):44+len(client)])
+		b.add(r, "", "")
+	}
+	terms := newTerms()
+	terms.collect(b)
+	f.Add(terms.residue.append(nil), []byte{0, 0, 0, 0})
+	f.Add(terms.residue.append(nil), []byte{0, 0, 1, 0})
+	f.Fuzz(func(t *testing.T, payload, templates []byte) {
+		rows := make([]row, min(len(templates), blockRecords))
+		for i := range rows {
+			rows[i].template = uint32(templates[i] % 4)
+		}
+		r := &residueReader{payload: payload}
+		text, err := r.read(nil, rows, 4)
+		if err != nil && !errors.Is(err, culprit.ErrCorrupt) {
+			t.Fatal(err)
+		}
+		if len(text) > 2*maxBlockText {
+			t.Fatalf("%d bytes of %d", len(text), len(payload))
+		}
+	})
 }
 
 // FuzzFilter reads damaged rows of filters.

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
+	"unicode/utf8"
 
 	"culprit/internal/query"
 )
@@ -12,6 +14,7 @@ import (
 // apart, its words are only counted, and its keys are known. Where they differ the
 // ends of their values tell at which places they may be the same again.
 type model struct {
+	known    bool
 	from, to int     // its text
 	cuts     []int32 // see builder.cuts
 	tokens   []modelToken
@@ -28,8 +31,8 @@ const (
 	number  = -2 // a key that may be part of a chain
 )
 
-// setModel makes a model of the record that record has just added.
-func (t *terms) setModel(m *model, from, to int, cuts []int32) {
+// setTokens gives a model its tokens: it is the record that record has just added.
+func (t *terms) setTokens(m *model) {
 	first := len(t.modelTokens)
 	for i, k := range t.tokens {
 		if k.Kind == query.KindChain {
@@ -41,25 +44,27 @@ func (t *terms) setModel(m *model, from, to int, cuts []int32) {
 		}
 		t.modelTokens = append(t.modelTokens, modelToken{end: k.End, word: word})
 	}
-	*m = model{from: from, to: to, cuts: cuts, tokens: t.modelTokens[first:len(t.modelTokens):len(t.modelTokens)]}
+	m.tokens = t.modelTokens[first:len(t.modelTokens):len(t.modelTokens)]
 }
 
 // repeat adds the tokens of text[from:to] as record does, for a record whose model
-// is m. What stands between start and from is known.
+// is m, and its residue. What stands between start and from is known.
 func (t *terms) repeat(record int32, m *model, start, from, to int, cuts []int32) {
 	at, like := start, m.from // from here on the record may be as the model is from there on
 	known := from             // end of the last token that ends a chain of numbers
 	open := -1                // from here on it was not taken apart yet
 	next := 0                 // token of the model
+	segments := uint32(0)     // that differ
+	echoes := [maxEchoes]int{start, start, start}
 	for cut := 0; ; cut++ {
-		same := commonPrefix(t.text[at:to], t.text[like:m.to])
+		same := commonPrefix(t.raw[at:to], t.raw[like:m.to])
 		whole := at+same == to && like+same == m.to
 		before := at // end of the numbers that the part that is the same begins with
 		for ; next < len(m.tokens); next++ {
 			k := m.tokens[next]
 			end := int(k.end) - like
 			// A letter that is not ASCII could go on differently.
-			if !whole && (end >= same || t.text[at+end] >= 0x80 && end+4 > same) {
+			if !whole && (end >= same || t.raw[at+end] >= utf8.RuneSelf && end+4 > same) {
 				break
 			}
 			if k.word == number {
@@ -83,13 +88,30 @@ func (t *terms) repeat(record int32, m *model, start, from, to int, cuts []int32
 		if open < 0 {
 			open = known
 		}
-		for cut < len(cuts) && cut < len(m.cuts) && (int(cuts[cut]) < at+same || int(m.cuts[cut]) < like+same) {
+		shared := min(len(cuts), len(m.cuts))
+		for cut < shared {
+			a, b := int(cuts[cut])-at, int(m.cuts[cut])-like
+			if a >= same && b >= same && a+b > 2*same {
+				break
+			}
 			cut++
 		}
-		if cut >= len(cuts) || cut >= len(m.cuts) {
+		end, likeEnd, segment := to, m.to, len(m.cuts)
+		if cut < shared {
+			end, likeEnd, segment = int(cuts[cut]), int(m.cuts[cut]), cut
+		}
+		begin := m.from
+		if segment > 0 {
+			begin = int(m.cuts[segment-1])
+		}
+		literal := t.raw[at+same : end]
+		t.residue.literal(segment, like+same-begin, t.echo(literal, end, start, &echoes), literal)
+		segments |= 1 << segment
+		copy(echoes[1:], echoes[:])
+		echoes[0] = end
+		if at, like = end, likeEnd; cut >= shared {
 			break
 		}
-		at, like = int(cuts[cut]), int(m.cuts[cut])
 		for next < len(m.tokens) && int(m.tokens[next].end) <= like {
 			next++
 		}
@@ -97,6 +119,21 @@ func (t *terms) repeat(record int32, m *model, start, from, to int, cuts []int32
 	if open >= 0 {
 		t.record(record, open, to)
 	}
+	t.residue.differ(segments)
+}
+
+// echo returns which of the ends before ends with a literal too, counted from 1, 0
+// if none does.
+func (t *terms) echo(literal []byte, end, start int, echoes *[maxEchoes]int) int {
+	if len(literal) < minEcho {
+		return 0
+	}
+	for i, e := range echoes {
+		if from := e - len(literal); from >= start && t.raw[e-1] == t.raw[end-1] && bytes.Equal(t.raw[from:e], literal) {
+			return i + 1
+		}
+	}
+	return 0
 }
 
 // commonPrefix returns the number of bytes that two texts begin with alike.

@@ -12,10 +12,11 @@ import (
 // A shape is a template with what it takes to see that a record has it: then the
 // template need not be written to find that it is there already.
 type shape struct {
-	known    bool
 	template uint32
+	next     int32 // number of the next one in its bucket, see builder.buckets
+	attrs    int
 	head     templateHead
-	slots    []shapeSlot // of TimeText, PID, Message and the attributes
+	slots    []shapeSlot // of TimeText, PID, Message and the attributes; empty if it cannot be told by fits
 }
 
 // A templateHead is what a template begins with.
@@ -24,7 +25,8 @@ type templateHead struct {
 	columns               [len(columns) + 1]uint32 // ids of names
 }
 
-// A shapeSlot is a value that stands in the text, or is zero.
+// A shapeSlot is a value that stands in the text, or is zero, or a small number
+// that is loose.
 type shapeSlot struct {
 	key    *byte // of the constant that is the key
 	memo   int32 // index in builder.last.attrs
@@ -35,24 +37,41 @@ type shapeSlot struct {
 	end    uint8
 }
 
-// maxShapes is the number of shapes that are remembered: one for all that have the
-// same hash.
+// maxShapes is the number of shapes that a block remembers.
 const maxShapes = 256
 
-// shapeOf returns the shape that a record with this head may have.
+// shapeOf returns the shape that a record with this head and so many attributes may
+// have: a new one if none is remembered, nil if there are too many.
 func (b *builder) shapeOf(h *templateHead, attrs int) *shape {
 	n := uint32(attrs) + uint32(h.severity)*7
 	for _, id := range h.columns {
 		n = (n + id) * 0x9e3779b1
 	}
-	return &b.shapes[n>>24]
+	first := &b.buckets[n>>24]
+	for i := *first; i > 0; i = b.shapes[i-1].next {
+		if s := &b.shapes[i-1]; s.attrs == attrs && s.head == *h {
+			return s
+		}
+	}
+	if len(b.shapes) >= maxShapes {
+		return nil
+	}
+	if len(b.shapes) < cap(b.shapes) {
+		b.shapes = b.shapes[:len(b.shapes)+1]
+	} else {
+		b.shapes = append(b.shapes, shape{})
+	}
+	s := &b.shapes[len(b.shapes)-1]
+	*s = shape{next: *first, attrs: attrs, head: *h, slots: s.slots[:0]}
+	*first = int32(len(b.shapes))
+	return s
 }
 
 // fits reports whether a record has a shape, and does all that is to do for its
 // values if so. What it did is done again or does no harm if not.
-func (w *slotWriter) fits(s *shape, h *templateHead, r *culprit.Record) bool {
+func (w *slotWriter) fits(s *shape, r *culprit.Record) bool {
 	b := w.b
-	if !s.known || s.head != *h || len(s.slots) != 3+len(r.Attrs) {
+	if s == nil || len(s.slots) == 0 {
 		return false
 	}
 	if !w.fitsString(&s.slots[0], r.TimeText, false) || !w.fitsInt(&s.slots[1], int64(r.PID)) {
@@ -102,9 +121,9 @@ func (w *slotWriter) fits(s *shape, h *templateHead, r *culprit.Record) bool {
 
 // remember notes the shape of the record that template has just written, unless
 // it has a value that fits does not know.
-func (w *slotWriter) remember(s *shape, h *templateHead, r *culprit.Record, template uint32) {
-	if len(w.b.draft) == 3+len(r.Attrs) {
-		*s = shape{known: true, template: template, head: *h, slots: append(s.slots[:0], w.b.draft...)}
+func (w *slotWriter) remember(s *shape, r *culprit.Record, template uint32) {
+	if s != nil && len(w.b.draft) == 3+len(r.Attrs) {
+		s.template, s.slots = template, append(s.slots[:0], w.b.draft...)
 	}
 }
 
@@ -159,6 +178,10 @@ func (w *slotWriter) fitsString(k *shapeSlot, s string, index bool) bool {
 func (w *slotWriter) fitsInt(k *shapeSlot, v int64) bool {
 	if v == 0 {
 		return k.code == codeZero
+	}
+	if k.code == codeLoose && 0 < v && v < 10 {
+		w.looseInt(v)
+		return true
 	}
 	start := w.predict(k)
 	if start < 0 {

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -18,19 +19,23 @@ const (
 	maxValue  = 128 // bytes of a counted value
 )
 
-// terms collects what the index and the filter have to know about one block.
+// terms collects what the index and the filter have to know about one block, and
+// on the way its residue: both rest on where a record differs from its model.
 type terms struct {
 	words  []word  // in the order in which they were found
 	slots  []int32 // hash table of indexes into words, plus one
 	keys   []uint64
 	keySet []uint64 // hash table; 0 is empty
 	zero   bool     // the key 0 is in keys
-	text   []byte   // folded text of the block
+	raw    []byte   // text of the block
+	text   []byte   // the same, folded where it was taken apart
+	extra  []byte   // folded extra text
 	tokens []query.Token
 	found  []int32 // for each of tokens its index in words, or notWord
 
 	models      []model // by template
 	modelTokens []modelToken
+	residue     residue
 
 	crowded bool
 	fields  []byte // counted fields, see appendFields
@@ -59,12 +64,14 @@ func (t *terms) reset() {
 	t.fields, t.stats = t.fields[:0], t.stats[:0]
 	t.models, t.modelTokens = t.models[:0], t.modelTokens[:0]
 	t.zero, t.crowded = false, false
+	t.residue.reset()
 }
 
 // collect fills t from all records of b.
 func (t *terms) collect(b *builder) {
 	t.reset()
-	t.text = query.Fold(t.text, b.text)
+	t.raw = b.text
+	t.text = slices.Grow(t.text, len(t.raw))[:len(t.raw)]
 	t.models = append(t.models, make([]model, len(b.templates))...)
 	start, before, cut := 0, 0, 0
 	numbers := 0 // length of the part of the record before that begins it and holds numbers only
@@ -74,30 +81,30 @@ func (t *terms) collect(b *builder) {
 		from := start
 		// Lines of one second begin alike, and the keys of that part are there. A
 		// word follows, so that no chain of numbers goes on.
-		if numbers > 0 && start+numbers < end && letter(t.text[start+numbers]) && bytes.Equal(t.text[start:start+numbers], t.text[before:before+numbers]) {
+		if numbers > 0 && start+numbers < end && letter(t.raw[start+numbers]) && bytes.Equal(t.raw[start:start+numbers], t.raw[before:before+numbers]) {
 			from = start + numbers
 		} else {
-			numbers = numericPrefix(t.text[start:end])
+			numbers = numericPrefix(t.raw[start:end])
 		}
 		before = start
 		cuts := b.cuts[cut:b.cutEnds[i]]
+		cuts = cuts[:min(len(cuts), maxSegments-1)]
 		cut = b.cutEnds[i]
-		switch m := &t.models[b.rows[i].template]; {
-		case m.to > 0:
+		if m := &t.models[b.rows[i].template]; m.known {
 			t.repeat(int32(i), m, start, from, end, cuts)
-		case b.counts[b.rows[i].template] > 1:
+		} else if *m = (model{known: true, from: start, to: end, cuts: cuts}); b.counts[b.rows[i].template] > 1 {
 			t.record(int32(i), start, end)
-			t.setModel(m, start, end, cuts)
-		default:
+			t.setTokens(m)
+			t.residue.model(t.raw[start:end], start, cuts)
+		} else {
 			t.record(int32(i), from, end)
+			t.residue.model(t.raw[start:end], start, nil)
 		}
 		for len(extra) > 0 && extra[0].record == i {
 			e := extra[0]
 			extra = extra[1:]
-			n := len(t.text)
-			t.text = query.Fold(t.text, b.extraText[e.start:e.end])
-			t.tokens = query.Tokens(t.tokens[:0], t.text, n, len(t.text))
-			t.text = t.text[:n]
+			t.extra = query.Fold(t.extra[:0], b.extraText[e.start:e.end])
+			t.tokens = query.Tokens(t.tokens[:0], t.extra, 0, len(t.extra))
 			for _, k := range t.tokens {
 				t.key(k.Hash)
 			}
@@ -108,7 +115,7 @@ func (t *terms) collect(b *builder) {
 	t.appendStats(b)
 }
 
-func letter(c byte) bool { return c >= 'a' && c <= 'z' || c == '_' }
+func letter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' }
 
 // numericPrefix returns the length of the part at the beginning of text that holds
 // only tokens with digits, if a word follows soon.
@@ -134,8 +141,13 @@ func numericPrefix(text []byte) int {
 
 // record adds the tokens of text[from:to].
 func (t *terms) record(record int32, from, to int) {
-	t.tokens = query.Tokens(t.tokens[:0], t.text, from, to)
 	t.found = t.found[:0]
+	t.tokens = t.tokens[:0]
+	if from >= to { // what is between is known
+		return
+	}
+	query.Fold(t.text[:from], t.raw[from:to]) // in place
+	t.tokens = query.Tokens(t.tokens[:0], t.text, from, to)
 	mask := uint64(len(t.slots) - 1)
 	for i := range t.tokens {
 		k := &t.tokens[i]

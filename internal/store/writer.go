@@ -52,6 +52,7 @@ type maker struct {
 	filter  filterBuilder
 	zstd    *compressor
 	columns []byte
+	residue []byte
 }
 
 var makers = sync.Pool{}
@@ -307,7 +308,8 @@ func makeBlock(b *builder, first int64) (*pendingBlock, error) {
 	p.info.since, p.info.until, p.info.observed = b.times(0, n)
 	m.columns = b.appendColumns(m.columns[:0], 0, n)
 	p.columns = m.zstd.append(nil, m.columns)
-	p.text = m.zstd.append(make([]byte, 0, len(b.text)/8), b.text)
+	m.residue = m.terms.residue.append(m.residue[:0])
+	p.text = m.zstd.appendResidue(make([]byte, 0, len(b.text)/12), m.residue)
 	p.info.stored = int32(len(p.columns) + len(p.text))
 	if p.filter, err = m.filter.append(nil, m.terms.keys); err != nil {
 		return nil, err
