@@ -11,16 +11,18 @@ import (
 // traceBodies are asked before all others: what an error with a stack or an
 // entry in JSON mentions ("no space left on device") is part of it.
 var traceBodies = []body{
-	{name: "json_log", parse: parseJSONLog},
+	{name: "json_log", parse: parseJSONLog, first: "{"},
 	{name: "node", parse: parseTrace},
 }
 
 // nodeBodies are the parsers of what Node, its loggers and its package managers
 // write, in the order in which they are asked. They come last.
 var nodeBodies = []body{
-	{name: "v8_report", parse: parseV8},
-	{name: "node_warning", parse: parseWarning},
-	{name: "npm", parse: parseNPM},
+	{name: "v8_report", parse: parseV8, first: v8Bytes},
+	{name: "v8_report", parse: parseV8, words: assertionWords},
+	{name: "node_warning", parse: parseWarning, first: warningBytes},
+	{name: "npm", parse: parseNPM, first: npmBytes},
+	{name: "npm", parse: parseNPM, words: npmWords},
 	{name: "node", parse: parseNode},
 }
 

@@ -129,4 +129,9 @@ func (e *Envelope) words(s string) phraseSet {
 }
 
 // holds reports whether a phrase of a set stands in s.
-func (e *Envelope) holds(s string, set phraseSet) bool { return e.words(s)&set != 0 }
+func (e *Envelope) holds(s string, set phraseSet) bool {
+	if len(s) < len(e.looked) && unsafe.StringData(s) == unsafe.StringData(e.looked) && e.found&set == 0 {
+		return false // not in what s begins
+	}
+	return e.words(s)&set != 0
+}

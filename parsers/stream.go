@@ -98,9 +98,9 @@ func NewStream(o Options) *Stream {
 	}
 	if o.Format != "" {
 		if s.forced = formatOf(o.Format); s.forced == nil {
-			for i := range bodies {
-				if bodies[i].name == o.Format {
-					s.only = &bodies[i]
+			for _, b := range bodies {
+				if b.name == o.Format {
+					s.only = b
 				}
 			}
 		}
@@ -363,7 +363,7 @@ func (s *Stream) layer(line []byte, e *Envelope) bool {
 		e.Format, e.indented = f.name, f.indented
 		return true
 	}
-	for _, f := range byFirst[line[0]] {
+	for _, f := range transportsByFirst[line[0]] {
 		if f.peel(&s.clock, line, e) {
 			e.Format, e.indented = f.name, f.indented
 			return true
@@ -412,7 +412,7 @@ func (s *Stream) program(e *Envelope) *format {
 			return f
 		}
 	}
-	for _, f := range byFirstInner[line[0]] {
+	for _, f := range innerByFirst[line[0]] {
 		if f.peel(&s.clock, line, e) {
 			return f
 		}
@@ -423,12 +423,21 @@ func (s *Stream) program(e *Envelope) *format {
 // head returns the rule of the record that a line begins, nil if it cannot go
 // on.
 func (s *Stream) head(e *Envelope, f *format) *rule {
-	list := rules
 	if f != nil && (f.rules != nil || f.parse != nil) {
-		list = f.rules
+		for _, r := range f.rules {
+			if (r.words == 0 || e.holds(text(e.Body), r.words)) && r.head(e, e.Body) {
+				return r
+			}
+		}
+		return nil
 	}
+	list := rules
+	if len(e.Body) > 0 {
+		list = rulesByFirst[e.Body[0]]
+	}
+	found := e.words(text(e.Body))
 	for _, r := range list {
-		if (r.words == 0 || e.holds(text(e.Body), r.words)) && r.head(e, e.Body) {
+		if (r.words == 0 || found&r.words != 0) && r.head(e, e.Body) {
 			return r
 		}
 	}
@@ -500,8 +509,12 @@ func (s *Stream) parse(r *culprit.Record, e *Envelope, body []byte, f *format) {
 // parseBody asks the body parsers in turn and returns the name of the one that
 // knew the body, "" if none did.
 func parseBody(c *clock, e *Envelope, b []byte, r *culprit.Record) string {
-	for i := range bodies {
-		if p := &bodies[i]; (p.words == 0 || e.holds(text(b), p.words)) && p.parse(c, e, b, r) {
+	list := bodies
+	if len(b) > 0 {
+		list = bodiesByFirst[b[0]]
+	}
+	for _, p := range list {
+		if (p.words == 0 || e.holds(text(b), p.words)) && p.parse(c, e, b, r) {
 			return p.name
 		}
 	}
