@@ -99,7 +99,6 @@ func parseWarning(c *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
 		r.PID = pid
 	}
 	var x nodeFailure
-	x.trace = trace{props: noProps(), inner: noProps()}
 	readTrace(&x.trace, s)
 	if name == "UnhandledPromiseRejectionWarning" {
 		x.plainHead()
