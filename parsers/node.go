@@ -147,11 +147,7 @@ func (x *nodeFailure) readLine(e *Envelope, s string, logged bool) bool {
 	if x.kind == culprit.KindUncaughtException && x.frames == 0 {
 		x.kind = culprit.KindException // the word alone proves nothing: its trace would follow
 	}
-	at := h.at
-	if !x.headed {
-		at = max(phraseAt(s), 0)
-	}
-	if x.mentioned(e, s, at) {
+	if x.mentioned(e, s, h.at) {
 		return false
 	}
 	if x.headed {
