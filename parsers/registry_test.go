@@ -54,3 +54,20 @@ func TestFirstBytes(t *testing.T) {
 		}
 	}
 }
+
+// TestForcedFormat: a format that was asked for may be another than that of the
+// lines, of which some are empty.
+func TestForcedFormat(t *testing.T) {
+	for _, name := range Formats() {
+		n := 0
+		s := NewStream(Options{Format: name})
+		emit := func(*culprit.Record) { n++ }
+		for no, line := range []string{"", "[", "2", "Error: x", "", "    at main (/srv/app.js:1:2)", ""} {
+			s.Push(Line{Text: []byte(line), No: no + 1}, emit)
+		}
+		s.Close(emit)
+		if n == 0 {
+			t.Errorf("%s: no record", name)
+		}
+	}
+}

@@ -370,7 +370,7 @@ func (s *Stream) visible(line []byte, m culprit.Mark) []byte {
 // quick peels a line without a look at transports: one of the log_format that
 // the source is known to have, or of the same exact format as the line before.
 func (s *Stream) quick(line []byte, e *Envelope) *format {
-	if f := s.forced; f != nil && !f.transport && f.peel(&s.clock, line, e) {
+	if f := s.forced; f != nil && !f.transport && len(line) > 0 && f.peel(&s.clock, line, e) {
 		e.Format = f.name
 		return f
 	}
