@@ -140,7 +140,7 @@ func appendPackages(all []string, s string) []string {
 // unattended-upgrades, snapd.
 func parsePackage(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	s := firstLine(text(body))
-	if len(s) < 10 || len(s) > 4096 || strings.IndexByte("PIUERD", s[0]) < 0 { // see yumWords
+	if len(s) < 10 || len(s) > 4096 || strings.IndexByte(packageBytes, s[0]) < 0 {
 		return false
 	}
 	if list, ok := strings.CutPrefix(s, "Packages that will be upgraded: "); ok {
@@ -169,6 +169,9 @@ func parsePackage(_ *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	}
 	return false
 }
+
+// packageBytes begin yumWords and "Packages that will be upgraded".
+const packageBytes = "PIUERD"
 
 var yumWords = []struct{ word, action string }{
 	{"Installed: ", "install"}, {"Updated: ", "upgrade"}, {"Upgraded: ", "upgrade"}, {"Upgrade: ", "upgrade"}, {"Erased: ", "remove"}, {"Removed: ", "remove"}, {"Downgraded: ", "downgrade"},

@@ -16,7 +16,7 @@ var containerFormats = []*format{
 	{name: "concurrently", first: "[", transport: true, peel: peelConcurrently},
 	{name: "task_runner", first: "@abcdefghijklmnopqrstuvwxyz", transport: true, peel: peelTask},
 	{name: "pm2_bus", first: "P", transport: true, peel: peelPM2Bus},
-	{name: "prefixed", transport: true, peel: peelPrefixed},
+	{name: "prefixed", first: letterBytes + digitBytes + "_-./:@", transport: true, peel: peelPrefixed},
 	{name: "quoted", first: "> \t", transport: true, peel: peelQuoted},
 	{name: "grep", first: "./abcdefghijklmnopqrstuvwxyz", transport: true, peel: peelGrep},
 }

@@ -41,8 +41,11 @@ func peelDmesg(c *clock, line []byte, e *Envelope) bool {
 				up = up[:i]
 			}
 		} else {
+			if !isLetter(b[1]) || bytes.IndexByte(b[:min(len(b), 12)], ']') >= 0 {
+				return false // a name in brackets is shorter than a time
+			}
 			t := c.scan(b[1:])
-			if t.n == 0 || t.n+1 >= len(b) || b[t.n+1] != ']' || !isLetter(b[1]) {
+			if t.n == 0 || t.n+1 >= len(b) || b[t.n+1] != ']' {
 				return false
 			}
 			stampText = b[1 : t.n+1]

@@ -26,6 +26,7 @@ func Fingerprint(record []byte) (id string, parts []string) {
 		}
 	}
 	if !ok {
+		x = nodeFailure{}
 		ok = x.read(&e, body)
 	}
 	if !ok {
@@ -105,10 +106,10 @@ func (x *nodeFailure) appendParts(b []byte) []byte {
 	if n == 0 {
 		sites, n = &x.foreign, min(x.foreigners, 3)
 	}
-	for _, s := range sites[:n] {
-		f := readFrame(s)
-		b = append(append(b, "at "...), f.Function...)
-		b = append(appendFile(append(b, ' '), f.File), 0)
+	for i := range sites[:n] {
+		s := &sites[i]
+		b = append(append(b, "at "...), s.function...)
+		b = append(appendFile(append(b, ' '), s.file), 0)
 	}
 	return b
 }
@@ -135,16 +136,20 @@ func appendNormal(b []byte, m string) []byte {
 			}
 			i++
 		case isIdent(c) && c < 0x80:
-			n := 1
-			for i+n < len(m) && isIdent(m[i+n]) && m[i+n] < 0x80 {
-				n++
-			}
 			if u := uuidLen(m[i:]); u > 0 {
 				b = append(b, '#')
 				i += u
 				continue
 			}
-			b = appendWord(b, m[i:i+n])
+			n, number := 0, false
+			for ; i+n < len(m) && isIdent(m[i+n]) && m[i+n] < 0x80; n++ {
+				number = number || digit(m[i+n])
+			}
+			if w := m[i : i+n]; number {
+				b = appendWord(b, w)
+			} else {
+				b = append(b, w...)
+			}
 			i += n
 		default:
 			b = append(b, c)
@@ -154,22 +159,15 @@ func appendNormal(b []byte, m string) []byte {
 	return b
 }
 
-// appendWord writes a word: "#" for a hexadecimal identifier, else with "#" in
-// place of each run of digits.
+// appendWord writes a word with digits: "#" for a hexadecimal identifier, else
+// with "#" in place of each run of digits.
 func appendWord(b []byte, w string) []byte {
-	hex, num := true, false
-	for i := range len(w) {
+	hex := len(w) >= 8
+	for i := 0; hex && i < len(w); i++ {
 		c := w[i]
-		if digit(c) {
-			num = true
-		} else if c|0x20 < 'a' || c|0x20 > 'f' {
-			hex = false
-		}
+		hex = digit(c) || c|0x20 >= 'a' && c|0x20 <= 'f'
 	}
-	if !num {
-		return append(b, w...)
-	}
-	if hex && len(w) >= 8 {
+	if hex {
 		return append(b, '#')
 	}
 	for i := 0; i < len(w); i++ {
@@ -222,8 +220,8 @@ func pathLen(s string) int {
 // file, or the file alone, without the hash that a bundler gave it.
 func appendFile(b []byte, p string) []byte {
 	p = strings.TrimPrefix(p, "node:")
-	if i := strings.LastIndex(p, "node_modules"); i >= 0 {
-		rest := strings.TrimLeft(p[i+len("node_modules"):], `/\`)
+	if strings.Contains(p, packagesFolder) {
+		rest := strings.TrimLeft(p[strings.LastIndex(p, packagesFolder)+len(packagesFolder):], `/\`)
 		n := strings.IndexAny(rest, `/\`)
 		if n > 0 && rest[0] == '@' {
 			if k := strings.IndexAny(rest[n+1:], `/\`); k > 0 {
@@ -237,7 +235,11 @@ func appendFile(b []byte, p string) []byte {
 	if strings.HasPrefix(p, "internal/") { // Node's own: the path is the same everywhere
 		return append(b, strings.TrimSuffix(p, ".js")...)
 	}
-	base := p[strings.LastIndexAny(p, `/\`)+1:]
+	at := len(p)
+	for at > 0 && p[at-1] != '/' && p[at-1] != '\\' {
+		at--
+	}
+	base := p[at:]
 	if i := strings.IndexByte(base, '?'); i > 0 {
 		base = base[:i]
 	}

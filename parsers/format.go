@@ -59,6 +59,7 @@ type bodyParser func(c *clock, e *Envelope, body []byte, r *culprit.Record) bool
 type body struct {
 	name  string
 	parse bodyParser
+	first string    // bytes that a body which it knows may begin with; "" is any
 	words phraseSet // where set, phrases of which every body that it knows holds one
 }
 
@@ -77,6 +78,10 @@ const (
 // head matches is taken.
 type rule struct {
 	name string
+
+	// first holds the bytes that a body which begins such a record may begin
+	// with; "" is any.
+	first string
 
 	// words, where set, are phrases of which every such body holds one.
 	words phraseSet

@@ -202,14 +202,15 @@ func (j *JournalEntry) int(f journalField) (int64, bool) {
 
 // reset empties j and keeps its memory, unless an entry has made it large.
 func (j *JournalEntry) reset() {
-	buf, line, env := j.buf, j.line, j.env
-	if cap(buf) > 256<<10 {
-		buf = nil
+	if cap(j.buf) > 256<<10 {
+		j.buf = nil
 	}
-	if cap(line) > 256<<10 {
-		line = nil
+	if cap(j.line) > 256<<10 {
+		j.line = nil
 	}
-	*j = JournalEntry{buf: append(buf[:0], 0), base: 1, line: line[:0], env: env}
+	j.No, j.Mark, j.Skipped, j.fields = 0, 0, 0, 0
+	j.buf, j.base, j.line = append(j.buf[:0], 0), 1, j.line[:0]
+	clear(j.spans[:])
 }
 
 // room returns how many bytes of a value may be kept.

@@ -79,14 +79,15 @@ func (r *ExportReader) Next(j *JournalEntry) error {
 				}
 			}
 		}
+		if err == nil {
+			continue
+		}
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			j.Mark |= culprit.MarkUnterminated
 			r.finish(j)
 			return nil
 		}
-		if err != nil {
-			return err
-		}
+		return err
 	}
 }
 

@@ -265,7 +265,7 @@ func (l *jsonLog) failure(x *nodeFailure) bool {
 			}
 		}
 	case summary != "" || l.err != "" && (typ != "" || l.props.code != "" && l.severity >= 0 && l.severity <= culprit.SeverityError):
-		x.trace = trace{props: noProps(), inner: noProps()}
+		x.props, x.inner = noProps(), noProps()
 		x.message = summary
 		if summary == "" {
 			x.message = l.msg

@@ -11,16 +11,18 @@ import (
 // traceBodies are asked before all others: what an error with a stack or an
 // entry in JSON mentions ("no space left on device") is part of it.
 var traceBodies = []body{
-	{name: "json_log", parse: parseJSONLog},
+	{name: "json_log", parse: parseJSONLog, first: "{"},
 	{name: "node", parse: parseTrace},
 }
 
 // nodeBodies are the parsers of what Node, its loggers and its package managers
 // write, in the order in which they are asked. They come last.
 var nodeBodies = []body{
-	{name: "v8_report", parse: parseV8},
-	{name: "node_warning", parse: parseWarning},
-	{name: "npm", parse: parseNPM},
+	{name: "v8_report", parse: parseV8, first: v8Bytes},
+	{name: "v8_report", parse: parseV8, words: assertionWords},
+	{name: "node_warning", parse: parseWarning, first: warningBytes},
+	{name: "npm", parse: parseNPM, first: npmBytes},
+	{name: "npm", parse: parseNPM, words: npmWords},
 	{name: "node", parse: parseNode},
 }
 
@@ -73,6 +75,7 @@ func (x *nodeFailure) read(e *Envelope, s string) bool {
 	readTrace(&x.trace, s)
 	x.plainHead()
 	if !x.headed && x.frames == 0 && !x.excerpt && x.summary == "" {
+		x.trace = trace{}
 		return x.readLine(e, firstLine(s), logged)
 	}
 	if x.typ == "Trace" && !x.excerpt {
@@ -103,10 +106,20 @@ func (t *trace) plainHead() {
 	t.typ, t.message, t.headed = t.message[:i], t.message[i+2:], true
 }
 
+// tellsNothing reports whether readLine finds no error in a line, by its phrases
+// and its level alone.
+func tellsNothing(e *Envelope, s string) bool {
+	if e.holds(s, errorWords|failureWords) || loggerFormat(e.Format) && bad(e.Severity) {
+		return false
+	}
+	level, _ := levelPrefix(s)
+	return !bad(level)
+}
+
 // readLine finds the error in a single line: one with a type, or words that
-// say what happened.
+// say what happened. The trace of x is new.
 func (x *nodeFailure) readLine(e *Envelope, s string, logged bool) bool {
-	x.trace = trace{props: noProps(), inner: noProps()}
+	x.props, x.inner = noProps(), noProps()
 	level, lead := levelPrefix(s)
 	var h errorHead
 	ok := false
@@ -134,11 +147,7 @@ func (x *nodeFailure) readLine(e *Envelope, s string, logged bool) bool {
 	if x.kind == culprit.KindUncaughtException && x.frames == 0 {
 		x.kind = culprit.KindException // the word alone proves nothing: its trace would follow
 	}
-	at := h.at
-	if !x.headed {
-		at = max(phraseAt(s), 0)
-	}
-	if x.mentioned(e, s, at) {
+	if x.mentioned(e, s, h.at) {
 		return false
 	}
 	if x.headed {
@@ -205,9 +214,9 @@ func (t *trace) oneLine(s string) {
 		if j := strings.Index(s, "  "); j > 0 {
 			frame = s[:j]
 		}
-		if _, ok := frameLine(4, frame); ok {
+		if call, _, ok := readCall(4, frame); ok {
 			t.frames++
-			t.frame(frame, true)
+			t.frame(&call, true)
 		}
 		s = s[min(3, len(s)):]
 	}
@@ -388,32 +397,13 @@ func parseNode(c *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 		return false
 	}
 	s := text(body)
-	var x nodeFailure
 	head := ""
 	if e.Format == formatLambda {
 		if before, trace, ok := lambdaError(s); ok {
 			head, s = before, trace
 		}
 	}
-	if x.read(e, s) {
-		if head != "" && x.kind == culprit.KindException {
-			switch head {
-			case "Uncaught Exception":
-				x.kind = culprit.KindUncaughtException
-			case "Unhandled Promise Rejection":
-				x.kind = culprit.KindUnhandledRejection
-			}
-		}
-		r.Message = x.text()
-		if hasLetters(x.before) && !x.excerpt && culprit.ParseSeverity(strings.TrimRight(x.before, ":")) == culprit.SeverityNone {
-			r.Message = x.shown(r.Message)
-		}
-		if r.Severity == culprit.SeverityNone {
-			if sev, n := levelPrefix(s); n > 0 {
-				r.Severity = sev
-			}
-		}
-		x.apply(c, r)
+	if (strings.IndexByte(s, '\n') >= 0 || !tellsNothing(e, s)) && parseFailure(c, e, head, s, r) {
 		return true
 	}
 	words := s
@@ -435,6 +425,33 @@ func parseNode(c *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 		return false // a time and a level: any program writes that
 	}
 	r.Kind = culprit.KindAppLog
+	return true
+}
+
+// parseFailure reads errors; head is what Lambda's runtime wrote before one.
+func parseFailure(c *clock, e *Envelope, head, s string, r *culprit.Record) bool {
+	var x nodeFailure
+	if !x.read(e, s) {
+		return false
+	}
+	if head != "" && x.kind == culprit.KindException {
+		switch head {
+		case "Uncaught Exception":
+			x.kind = culprit.KindUncaughtException
+		case "Unhandled Promise Rejection":
+			x.kind = culprit.KindUnhandledRejection
+		}
+	}
+	r.Message = x.text()
+	if hasLetters(x.before) && !x.excerpt && culprit.ParseSeverity(strings.TrimRight(x.before, ":")) == culprit.SeverityNone {
+		r.Message = x.shown(r.Message)
+	}
+	if r.Severity == culprit.SeverityNone {
+		if sev, n := levelPrefix(s); n > 0 {
+			r.Severity = sev
+		}
+	}
+	x.apply(c, r)
 	return true
 }
 

@@ -17,7 +17,8 @@ type finding struct {
 	setting      string // the environment variable or key that is missing
 }
 
-// The phrases of moduleNames, native, missingVariable and database.
+// The phrases of moduleNames, native, nestDependency, configMissing,
+// missingVariable and database.
 var (
 	moduleWords = phrases("Cannot find module ", "Cannot find package ", "Can't resolve ", "Could not resolve ", "Directory import ", "does not provide an export named",
 		"The requested module ", "is not defined by \"exports\" in ", "No \"exports\" main defined in ", "require() of ES ", "Must use import to load ES Module: ")
@@ -25,6 +26,11 @@ var (
 		": invalid ELF header", ": wrong ELF class", ": file too short", ": cannot open shared object file", ": undefined symbol: ", "is not a valid Win32 application",
 		"incompatible architecture", "' not found (required by ", ": Exec format error", "Could not locate the bindings file", "No native build was found",
 		"no such file or directory, dlopen", "Could not load the \"sharp\" module", "Missing binary", "Something went wrong installing the \"sharp\" module")
+	dependencyWords = phrases("Nest can't resolve dependencies of ", "Nest cannot create the ", "Nest cannot export a provider/module", "Nest could not find ", "A circular dependency has been detected")
+	settingWords    = phrases("Config validation error:", "Config validation failed", "Configuration key ", "Configuration property ", "Invalid environment variables",
+		"Missing environment variables", "The following variables were defined in .env.example but are not present", "must be a string, got \"undefined\"",
+		"secretOrPrivateKey must have a value", "JwtStrategy requires a secret or key", "SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string",
+		"supabaseUrl is required", "supabaseKey is required", "Environment variable not found: ")
 	environmentWords = stems("environment variable", "env var", "process.env")
 	databaseWords    = phrases("ResourceRequest timed out", "Timeout acquiring a connection. The pool is probably full", "timeout exceeded when trying to connect",
 		"Timed out fetching a new connection from the connection pool", "Timed out while checking out a connection from connection pool", "Too many connections",
@@ -67,7 +73,7 @@ func meaning(typ, code, m string) (f finding) {
 	if found&moduleWords != 0 && moduleNames(&f, m) || found&nativeWords != 0 && native(&f, m) {
 		return f
 	}
-	if nestDependency(typ, m) {
+	if nestDependency(found, typ, m) {
 		f.kind = culprit.KindNestDependencyError
 		return f
 	}
@@ -195,23 +201,24 @@ func native(f *finding, m string) bool {
 	return true
 }
 
-func nestDependency(typ, m string) bool {
+func nestDependency(found phraseSet, typ, m string) bool {
 	switch typ {
 	case "UnknownDependenciesException", "UndefinedDependencyException", "UndefinedModuleException", "UndefinedForwardRefException",
 		"UnknownElementException", "UnknownExportException", "CircularDependencyException", "InvalidModuleException", "InvalidClassModuleException":
 		return true
 	}
-	return strings.Contains(m, "Nest can't resolve dependencies of ") || strings.Contains(m, "Nest cannot create the ") ||
+	return found&dependencyWords != 0 && (strings.Contains(m, "Nest can't resolve dependencies of ") || strings.Contains(m, "Nest cannot create the ") ||
 		strings.HasPrefix(m, "Nest cannot export a provider/module") || strings.HasPrefix(m, "Nest could not find ") && strings.Contains(m, "this provider does not exist") ||
-		strings.HasPrefix(m, "A circular dependency has been detected")
+		strings.HasPrefix(m, "A circular dependency has been detected"))
 }
 
 // configMissing knows how frameworks and programs say that a setting is not
 // there. Request validation uses the same libraries: without a word about
 // configuration the key has to look like an environment variable.
 func configMissing(f *finding, found phraseSet, typ, m string) bool {
-	ok := false
+	ok := typ == "MissingEnvVarsError" || typ == "EnvError" || typ == "EnvMissingError"
 	switch {
+	case found&settingWords == 0:
 	case strings.HasPrefix(m, "Config validation error:"), strings.HasPrefix(m, "Config validation failed"):
 		ok = true
 	case strings.HasPrefix(m, "Configuration key ") && strings.Contains(m, "does not exist"), strings.HasPrefix(m, "Configuration property ") && strings.Contains(m, "is not defined"):
@@ -223,10 +230,9 @@ func configMissing(f *finding, found phraseSet, typ, m string) bool {
 	case strings.HasPrefix(m, "Invalid environment variables"), strings.HasPrefix(m, "Missing environment variables"), strings.Contains(m, "The following variables were defined in .env.example but are not present"),
 		strings.Contains(m, "must be a string, got \"undefined\""), strings.HasPrefix(m, "secretOrPrivateKey must have a value"),
 		strings.HasPrefix(m, "JwtStrategy requires a secret or key"), strings.Contains(m, "SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a string"),
-		strings.HasPrefix(m, "supabaseUrl is required"), strings.HasPrefix(m, "supabaseKey is required"),
-		typ == "MissingEnvVarsError", typ == "EnvError", typ == "EnvMissingError":
+		strings.HasPrefix(m, "supabaseUrl is required"), strings.HasPrefix(m, "supabaseKey is required"):
 		ok = true
-	case strings.Contains(m, "Environment variable not found: "):
+	case !ok && strings.Contains(m, "Environment variable not found: "):
 		ok = true
 		f.setting = strings.TrimRight(word(after(m, "Environment variable not found: ")), ".,")
 	}

@@ -9,10 +9,13 @@ import (
 // mentioned reports whether a line without a stack only speaks of an error that
 // would be the cause of an outage: prose, documentation, source code, the
 // complaint of a compiler, or a message whose logger says that it is no error.
-// The error stands at at.
+// The error stands at at if it has a type.
 func (x *nodeFailure) mentioned(e *Envelope, s string, at int) bool {
 	if x.kind != culprit.KindModuleNotFound && x.kind != culprit.KindAddressInUse || x.frames > 0 {
 		return false
+	}
+	if !x.headed {
+		at = max(phraseAt(s), 0)
 	}
 	level, _ := levelPrefix(s)
 	if e.Severity > culprit.SeverityWarning || level > culprit.SeverityWarning {

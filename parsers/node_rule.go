@@ -9,7 +9,7 @@ import (
 
 // nodeRules join what Node and programs in it write over several lines. The
 // order matters: the first head that matches decides.
-var nodeRules = []*rule{v8Rule, npmRule, warningRule, sourceRule, nestRule, prettyRule, loggerRule, innerRule, errorRule, blockRule, frameRule}
+var nodeRules = []*rule{v8Rule, assertionRule, npmRule, warningRule, sourceRule, nestRule, prettyRule, loggerRule, innerRule, errorRule, blockRule, frameRule}
 
 // The phases of a trace, in the lowest bits of a rule's state.
 const (
@@ -380,6 +380,7 @@ func loggerNext(e *Envelope, body []byte, state *int) step {
 // innerRule: what webpack writes between an error and the one inside it.
 var innerRule = &rule{
 	name:   "inner_error",
+	first:  "-",
 	frames: true,
 	head:   func(_ *Envelope, body []byte) bool { return string(body) == "-- inner error --" },
 	next:   loggerNext,

@@ -33,9 +33,9 @@ type trace struct {
 	top, app   culprit.Frame
 	hasTop     bool
 	hasApp     bool
-	site       [maxSite]string // frame lines of the user's own code, else of any
+	site       [maxSite]callSite // calls in the user's own code
 	sites      int
-	foreign    [maxSite]string
+	foreign    [maxSite]callSite // and in other code
 	foreigners int
 
 	props   errorProps
@@ -48,9 +48,13 @@ type trace struct {
 	note    string // and its first other text of several words
 }
 
-// readTrace reads the text of an error. It goes over the text once.
+// A callSite is what a fingerprint takes of a frame.
+type callSite struct{ function, file string }
+
+// readTrace reads the text of an error into t, which is new. It goes over the
+// text once.
 func readTrace(t *trace, s string) {
-	*t = trace{props: noProps(), inner: noProps()}
+	t.props, t.inner = noProps(), noProps()
 	const (
 		atStart = iota
 		inSource
@@ -240,11 +244,11 @@ func readTrace(t *trace, s string) {
 			}
 
 		case inFrames:
-			if opens, ok := frameLine(indent, rest); ok {
+			if call, opens, ok := readCall(indent, rest); ok {
 				if !linked {
 					t.frames++
 				}
-				t.frame(rest, !linked)
+				t.frame(&call, !linked)
 				if opens {
 					phase, propsAt = inBlock, 0
 				}
@@ -254,7 +258,8 @@ func readTrace(t *trace, s string) {
 				if !linked {
 					t.frames++
 				}
-				t.frame(frame, !linked)
+				call := readFrame(frame)
+				t.frame(&call, !linked)
 				t.props.setAll(props)
 				continue
 			}
@@ -296,11 +301,11 @@ func readTrace(t *trace, s string) {
 				continue
 			}
 			if strings.HasPrefix(rest, "at ") {
-				if _, ok := frameLine(indent, rest); ok {
+				if call, _, ok := readCall(indent, rest); ok {
 					if within && t.causes == 0 {
 						t.frames++
 					}
-					t.frame(rest, within && t.causes == 0)
+					t.frame(&call, within && t.causes == 0)
 					continue
 				}
 			}
@@ -420,24 +425,23 @@ func (t *trace) lowHead(line, rest string) (h errorHead, ok bool) {
 }
 
 // frame notes a frame; own says that it counts as one of the error's own.
-func (t *trace) frame(rest string, own bool) {
+func (t *trace) frame(f *culprit.Frame, own bool) {
 	if t.hasTop && t.hasApp && t.sites == maxSite {
 		return
 	}
-	f := readFrame(rest)
 	if !t.hasTop && own {
-		t.top, t.hasTop = f, true
+		t.top, t.hasTop = *f, true
 	}
 	if userCode(f.File) {
 		if !t.hasApp {
-			t.app, t.hasApp = f, true
+			t.app, t.hasApp = *f, true
 		}
 		if t.sites < maxSite {
-			t.site[t.sites] = rest
+			t.site[t.sites] = callSite{f.Function, f.File}
 			t.sites++
 		}
 	} else if t.foreigners < maxSite {
-		t.foreign[t.foreigners] = rest
+		t.foreign[t.foreigners] = callSite{f.Function, f.File}
 		t.foreigners++
 	}
 }

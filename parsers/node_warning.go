@@ -8,7 +8,8 @@ import (
 
 // warningRule: a warning of Node, with its stack or the advice how to get one.
 var warningRule = &rule{
-	name: "node_warning",
+	name:  "node_warning",
+	first: warningBytes,
 	head: func(_ *Envelope, body []byte) bool {
 		_, _, ok := warningHead(text(body))
 		return ok
@@ -41,6 +42,9 @@ var warningRule = &rule{
 		return traceNext(s, state)
 	},
 }
+
+// warningBytes begin a warning, which may be indented.
+const warningBytes = " ("
 
 // warningHead reads "(node:232) " and the "(node) " of old versions.
 func warningHead(s string) (pid int, rest string, ok bool) {
@@ -95,7 +99,6 @@ func parseWarning(c *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
 		r.PID = pid
 	}
 	var x nodeFailure
-	x.trace = trace{props: noProps(), inner: noProps()}
 	readTrace(&x.trace, s)
 	if name == "UnhandledPromiseRejectionWarning" {
 		x.plainHead()

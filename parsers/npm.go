@@ -13,7 +13,8 @@ import (
 //	npm ERR! code ELIFECYCLE          npm error code ENOENT        error Command failed with exit code 1.
 //	npm ERR! errno 1                  npm error syscall open       info Visit https://yarnpkg.com/en/docs/cli/run ...
 var npmRule = &rule{
-	name: "npm_error",
+	name:  "npm_error",
+	first: npmBytes,
 	head: func(_ *Envelope, body []byte) bool {
 		_, ok := npmLine(text(body))
 		return ok || strings.HasPrefix(text(body), "error Command failed with ")
@@ -73,6 +74,9 @@ func npmScript(s string) bool {
 	script := word(strings.TrimLeft(s[2+len(name):], " "))
 	return script != ""
 }
+
+// npmBytes begin "npm ERR!" and "error Command failed".
+const npmBytes = "ne"
 
 // npmWords are of npm's and pnpm's complaint that a script failed.
 var npmWords = phrases("ELIFECYCLE")

@@ -1,6 +1,10 @@
 package parsers
 
-import "culprit"
+import (
+	"unsafe"
+
+	"culprit"
+)
 
 // A pending is a record that waits: for more of its lines, or for its turn.
 type pending struct {
@@ -15,7 +19,8 @@ type pending struct {
 	lines      int
 	mark       culprit.Mark
 	raw        []byte // lines as written, joined by \n
-	body       []byte // the same without envelopes
+	body       []byte // the same without envelopes, unless bare
+	bare       bool   // no line has an envelope: the body is raw
 	strings    []byte // what env's strings lie in
 	cursors    []byte // and those of start and end
 
@@ -44,14 +49,36 @@ func (s *Stream) add(l *Line, e *Envelope, body []byte, f *format) *pending {
 	p.endsAt(l)
 	p.first, p.at, p.lines = s.lines, s.lines, 1
 	p.raw = append(p.raw[:0], l.Text...)
-	p.body = append(p.body[:0], body...)
-	p.env.Body = p.body
+	if p.bare = same(body, l.Text); !p.bare {
+		p.body = append(p.body[:0], body...)
+	}
+	p.env.Body = p.text()
 	if len(body) == len(e.looked) && text(body) == e.looked {
-		p.env.looked = text(p.body) // found holds for the copy, too
+		p.env.looked = text(p.env.Body) // found holds for the copy, too
 	}
 	s.queue = append(s.queue, p)
 	s.bytes += len(p.raw)
 	return p
+}
+
+// same reports whether a and b are the same memory.
+func same(a, b []byte) bool {
+	return len(a) == len(b) && unsafe.SliceData(a) == unsafe.SliceData(b)
+}
+
+// text returns the lines of p without envelopes, joined by \n.
+func (p *pending) text() []byte {
+	if p.bare {
+		return p.raw
+	}
+	return p.body
+}
+
+// part gives p a body of its own, since what follows has an envelope.
+func (p *pending) part() {
+	if p.bare {
+		p.bare, p.body = false, append(p.body[:0], p.raw...)
+	}
 }
 
 // wait opens p for more lines of its program.
@@ -133,7 +160,7 @@ func (s *Stream) join(p *pending, l *Line, body []byte) bool {
 		return false
 	}
 	for _, q := range p.maybe {
-		p.grow(q.raw, q.body, q.mark, q.lines)
+		p.grow(q.raw, q.text(), q.mark, q.lines)
 		q.absorbed = true
 		s.bytes += 1 + len(q.raw)
 	}
@@ -155,8 +182,12 @@ func (p *pending) endsAt(l *Line) {
 }
 
 func (p *pending) grow(raw, body []byte, m culprit.Mark, lines int) {
-	p.raw = append(append(p.raw, '\n'), raw...)
-	p.body = append(append(p.body, '\n'), body...)
+	if p.bare && !same(raw, body) {
+		p.part()
+	}
+	if p.raw = append(append(p.raw, '\n'), raw...); !p.bare {
+		p.body = append(append(p.body, '\n'), body...)
+	}
 	p.mark |= m
 	p.lines += lines
 }
@@ -184,6 +215,7 @@ func (s *Stream) piece(p *pending, l *Line, e *Envelope, emit func(*culprit.Reco
 		s.place(l, e, e.Body, nil, emit)
 		return
 	}
+	p.part()
 	p.raw = append(append(p.raw, '\n'), l.Text...)
 	p.body = append(p.body, e.Body...)
 	p.mark |= l.Mark
@@ -209,6 +241,7 @@ func (s *Stream) piece(p *pending, l *Line, e *Envelope, emit func(*culprit.Reco
 func (s *Stream) whole(p *pending) {
 	p.partial = false
 	p.env.Partial = false
+	p.part()
 	p.env.Body = p.body
 	p.format = s.inner(&p.env)
 	if p.format != nil {
@@ -301,8 +334,8 @@ func (s *Stream) emit(p *pending, emit func(*culprit.Record)) {
 	r := &s.rec
 	r.Reset()
 	r.Text, r.Start, r.End, r.LineFrom, r.LineTo, r.Mark = p.raw, p.start, p.end, p.from, p.to, p.mark
-	p.env.Body = p.body
-	s.parse(r, &p.env, p.body, p.format)
+	p.env.Body = p.text()
+	s.parse(r, &p.env, p.env.Body, p.format)
 	emit(r)
 }
 

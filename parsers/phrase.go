@@ -112,8 +112,11 @@ func (p *phraseScan) scan(s string) phraseSet {
 func (p *phraseScan) entered(h uint32, s string, i int) (found phraseSet) {
 	for k := p.slot[h>>6]; k != 0; {
 		e := &p.list[k-1]
-		if from := i - e.at; e.hash == h && from >= 0 && from+len(e.text) <= len(s) && (s[from:from+len(e.text)] == e.text || e.fold && hasFold(s[from:], e.text)) {
-			found |= e.set
+		if from := i - e.at; e.hash == h && from >= 0 && from+len(e.text) <= len(s) {
+			// Many words share three letters: a look at the first byte saves the rest.
+			if s[from]|0x20 == e.text[0]|0x20 && (s[from:from+len(e.text)] == e.text || e.fold && hasFold(s[from:], e.text)) {
+				found |= e.set
+			}
 		}
 		k = e.next
 	}
@@ -129,4 +132,9 @@ func (e *Envelope) words(s string) phraseSet {
 }
 
 // holds reports whether a phrase of a set stands in s.
-func (e *Envelope) holds(s string, set phraseSet) bool { return e.words(s)&set != 0 }
+func (e *Envelope) holds(s string, set phraseSet) bool {
+	if len(s) < len(e.looked) && unsafe.StringData(s) == unsafe.StringData(e.looked) && e.found&set == 0 {
+		return false // not in what s begins
+	}
+	return e.words(s)&set != 0
+}

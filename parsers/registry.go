@@ -7,12 +7,16 @@ import "strings"
 var (
 	formats []*format
 	rules   []*rule
-	bodies  []body
+	bodies  []*body
 )
 
-// byFirst holds the formats that may peel a line by its first byte, transports
-// and others apart.
-var byFirst, byFirstInner [256][]*format
+// The same by the first byte of a text: those that may know it. Of the formats
+// transports and others are apart.
+var (
+	transportsByFirst, innerByFirst [256][]*format
+	rulesByFirst                    [256][]*rule
+	bodiesByFirst                   [256][]*body
+)
 
 func init() {
 	// One line each: the list of a file.
@@ -33,20 +37,51 @@ func init() {
 		rules = append(rules, list...)
 	}
 	for _, list := range [][]body{traceBodies, systemBodies, nodeBodies} {
-		bodies = append(bodies, list...)
+		for i := range list {
+			bodies = append(bodies, &list[i])
+		}
 	}
 
 	for _, f := range formats {
-		table := &byFirstInner
 		if f.transport {
-			table = &byFirst
-		}
-		for b := range 256 {
-			if f.first == "" || strings.IndexByte(f.first, byte(b)) >= 0 {
-				table[b] = append(table[b], f)
-			}
+			enter(&transportsByFirst, f, f.first)
+		} else {
+			enter(&innerByFirst, f, f.first)
 		}
 	}
+	for _, r := range rules {
+		enter(&rulesByFirst, r, r.first)
+	}
+	for _, b := range bodies {
+		enter(&bodiesByFirst, b, b.first)
+	}
+}
+
+// enter appends v to the lists of the bytes in first, to all for "".
+func enter[T any](table *[256][]T, v T, first string) {
+	for b := range table {
+		if first == "" || strings.IndexByte(first, byte(b)) >= 0 {
+			table[b] = append(table[b], v)
+		}
+	}
+}
+
+// What the members of the lists declare as first bytes.
+const (
+	digitBytes = "0123456789"
+	spaceBytes = " \t"
+)
+
+var letterBytes = letters() // those of isLetter
+
+func letters() string {
+	var all []byte
+	for b := range 256 {
+		if isLetter(byte(b)) {
+			all = append(all, byte(b))
+		}
+	}
+	return string(all)
 }
 
 // formatOf returns the format of a name, nil if there is none.

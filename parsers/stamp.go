@@ -13,6 +13,7 @@ type stamp struct {
 	n     int       // bytes that it takes, 0 if none stands there
 	zoned bool      // it states its offset or is an epoch
 	clock bool      // it states a time of day (all but a bare date do)
+	dated bool      // it states its year
 }
 
 // scan reads the time at the start of b, in any of the ways in which the
@@ -30,17 +31,17 @@ func (c *clock) scan(b []byte) stamp {
 		return c.seen
 	}
 	s := c.read(b)
-	if s.clock && s.n < len(c.seenText) && len(b) > s.n+3 && endsTime(b[s.n:]) && (!c.ref.IsZero() || s.zoned) {
+	if s.clock && s.n < len(c.seenText) && len(b) > s.n+3 && endsTime(b[s.n:]) && (!c.ref.IsZero() || s.zoned || s.dated && c.zone == nil) {
 		c.seen = s
 		copy(c.seenText[:], b[:s.n])
 	}
 	return s
 }
 
-// endsTime reports whether a time surely ends before b: a word in small letters
-// follows.
+// endsTime reports whether a time surely ends before b: two spaces or a word in
+// small letters follow.
 func endsTime(b []byte) bool {
-	return b[0] == ' ' && b[1] >= 'a' && b[1] <= 'z' && (b[1] != 'a' && b[1] != 'p' || b[2] >= 'a' && b[2] != 'm')
+	return b[0] == ' ' && (b[1] == ' ' || b[1] >= 'a' && b[1] <= 'z' && (b[1] != 'a' && b[1] != 'p' || b[2] >= 'a' && b[2] != 'm'))
 }
 
 func (c *clock) read(b []byte) stamp {
@@ -202,7 +203,7 @@ func (c *clock) dayClock(b []byte, i int, day int64) stamp {
 		return stamp{t: c.wall(day, 0), n: i}
 	}
 	j += n
-	s := stamp{n: j, clock: true}
+	s := stamp{n: j, clock: true, dated: true}
 	if off, n := zoneOffset(b[j:]); n > 0 {
 		s.t, s.n, s.zoned = time.Unix(day+int64(sec)-int64(off), int64(nsec)).UTC(), j+n, true
 		return s

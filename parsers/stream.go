@@ -56,6 +56,7 @@ type Stream struct {
 	only   *body     // named by Options.Format
 
 	env   Envelope       // of the line at hand
+	none  Envelope       // of a line that has none
 	rec   culprit.Record // the record at hand
 	clean []byte         // the line at hand without terminal colours and NULs
 	last  *format        // exact format of the line before
@@ -90,6 +91,7 @@ func NewStream(o Options) *Stream {
 		prev:  o.After,
 		tally: make(map[string]*int),
 		open:  make(map[key]*pending),
+		none:  Envelope{Severity: culprit.SeverityNone, plain: true},
 	}
 	for _, text := range o.LogFormat {
 		if f := compileLogFormat(text); f != nil {
@@ -98,9 +100,9 @@ func NewStream(o Options) *Stream {
 	}
 	if o.Format != "" {
 		if s.forced = formatOf(o.Format); s.forced == nil {
-			for i := range bodies {
-				if bodies[i].name == o.Format {
-					s.only = &bodies[i]
+			for _, b := range bodies {
+				if b.name == o.Format {
+					s.only = b
 				}
 			}
 		}
@@ -123,13 +125,13 @@ func (s *Stream) Push(l Line, emit func(*culprit.Record)) {
 			piece.Entry = &first
 			l.Entry = &Envelope{Severity: culprit.SeverityNone}
 		}
-		s.push(piece, emit)
+		s.push(&piece, emit)
 		l.Text, l.Start = l.Text[MaxBytes:], piece.End
 	}
-	s.push(l, emit)
+	s.push(&l, emit)
 }
 
-func (s *Stream) push(l Line, emit func(*culprit.Record)) {
+func (s *Stream) push(l *Line, emit func(*culprit.Record)) {
 	s.lines++
 	s.end = l.End
 	printed := printable(l.Text)
@@ -147,7 +149,7 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 	s.cut, s.cutNo = l.Mark&culprit.MarkTruncated != 0, l.No
 	if rest {
 		e.reset()
-		s.place(&l, e, l.Text, restOfLine, emit)
+		s.place(l, e, l.Text, restOfLine, emit)
 		return
 	}
 	line := l.Text
@@ -156,13 +158,19 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 	} else if !printed {
 		line = s.visible(line, l.Mark)
 	}
-	frame := false
+	frame, plain := false, false
 	if l.Entry == nil {
 		var indent int
 		var opens bool
-		if indent, opens, frame = frameOf(text(line)); frame && s.joinFrame(&l, line, indent, opens) {
+		if indent, opens, frame = frameOf(text(line)); frame && s.joinFrame(l, line, indent, opens) {
 			s.bound(emit)
 			return
+		}
+		if s.bare != nil {
+			plain = frame || len(line) == 0 || s.plain.holds(line)
+			if plain && s.joinPlain(l, line, emit) {
+				return
+			}
 		}
 	}
 	e.reset()
@@ -172,15 +180,11 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 		*e = *l.Entry
 		e.Attrs, e.buf = append(attrs, l.Entry.Attrs...), buf
 		e.Body = line
-	} else if frame {
-		e.frame, e.Body = true, line
+	} else if frame || plain {
+		e.frame, e.plain, e.Body = frame, plain, line
 	} else if f = s.quick(line, e); f == nil {
-		if e.plain = s.bare != nil && s.plain.holds(line); e.plain {
-			e.Body = line
-		} else {
-			s.peel(line, e)
-			e.learn = s.bare != nil && e.Format == ""
-		}
+		s.peel(line, e)
+		e.learn = s.bare != nil && e.Format == ""
 	}
 	k := e.key()
 	if f != nil {
@@ -190,7 +194,7 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 	if p := s.above; p != nil {
 		s.above = nil
 		bare := e.Format == "" && len(line) > 0 && (line[0] == ' ' || line[0] == '\t')
-		if bare && p.open && s.join(p, &l, line) {
+		if bare && p.open && s.join(p, l, line) {
 			s.above = p
 			s.bound(emit)
 			return
@@ -205,7 +209,7 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 		s.expire()
 		if p := s.openAt(k); p != nil {
 			if p.partial {
-				s.piece(p, &l, e, emit)
+				s.piece(p, l, e, emit)
 				return
 			}
 			if !e.Partial && f == nil {
@@ -213,7 +217,7 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 			}
 			switch s.next(p, e, f) {
 			case stepJoin:
-				if s.join(p, &l, e.Body) {
+				if s.join(p, l, e.Body) {
 					if e.indented {
 						s.above = p
 					}
@@ -221,20 +225,20 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 					return
 				}
 			case stepLast:
-				if s.join(p, &l, e.Body) {
+				if s.join(p, l, e.Body) {
 					s.complete(p)
 					s.settle(emit)
 					return
 				}
 			case stepMaybe:
-				if q := s.add(&l, e, e.Body, f); !s.tentative(p, q) {
+				if q := s.add(l, e, e.Body, f); !s.tentative(p, q) {
 					s.complete(p)
 				}
 				s.settle(emit)
 				s.bound(emit)
 				return
 			case stepPass:
-				s.add(&l, e, e.Body, f)
+				s.add(l, e, e.Body, f)
 				s.bound(emit)
 				return
 			case stepEnd:
@@ -248,7 +252,7 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 		f = s.inner(e)
 	}
 	if e.Partial && l.Mark&culprit.MarkTruncated == 0 {
-		p := s.add(&l, e, e.Body, nil)
+		p := s.add(l, e, e.Body, nil)
 		p.partial = true
 		s.wait(p, k, nil)
 		s.bound(emit)
@@ -258,11 +262,11 @@ func (s *Stream) push(l Line, emit func(*culprit.Record)) {
 	brief := false
 	if r == nil && (f == nil || !f.sticky) {
 		if brief = e.indented && s.openAt(k) == nil; !brief {
-			s.place(&l, e, e.Body, f, emit)
+			s.place(l, e, e.Body, f, emit)
 			return
 		}
 	}
-	p := s.add(&l, e, e.Body, f)
+	p := s.add(l, e, e.Body, f)
 	if brief {
 		p.brief, p.open = true, p.mark&culprit.MarkTruncated == 0
 	} else {
@@ -291,6 +295,44 @@ func (s *Stream) place(l *Line, e *Envelope, body []byte, f *format, emit func(*
 	r.Text, r.Start, r.End, r.LineFrom, r.LineTo, r.Mark = l.Text, l.Start, l.End, l.No, l.No, l.Mark
 	s.parse(r, e, body, f)
 	emit(r)
+}
+
+// joinPlain joins a line that no format peels to the record of the lines right
+// above it, or lets it wait there, if its rule wants it. It does what push would,
+// without an envelope, and reports false, with nothing done, for all other lines.
+func (s *Stream) joinPlain(l *Line, line []byte, emit func(*culprit.Record)) bool {
+	p := s.bare
+	if p != s.young || s.above != nil || p.partial || p.rule == nil {
+		return false
+	}
+	if s.expire(); p != s.bare {
+		return false
+	}
+	s.none.looked = "" // may be that of a line before, in the same memory
+	state := p.state
+	switch p.rule.next(&s.none, line, &p.state) {
+	case stepJoin:
+		if !s.join(p, l, line) {
+			return false
+		}
+	case stepLast:
+		if !s.join(p, l, line) {
+			return false
+		}
+		s.complete(p)
+		s.settle(emit)
+		return true
+	case stepMaybe:
+		if q := s.add(l, &s.none, line, nil); !s.tentative(p, q) {
+			s.complete(p)
+		}
+		s.settle(emit)
+	default:
+		p.state = state
+		return false
+	}
+	s.bound(emit)
+	return true
 }
 
 // joinFrame joins a line that is nothing but a call of a stack to the trace of
@@ -328,7 +370,7 @@ func (s *Stream) visible(line []byte, m culprit.Mark) []byte {
 // quick peels a line without a look at transports: one of the log_format that
 // the source is known to have, or of the same exact format as the line before.
 func (s *Stream) quick(line []byte, e *Envelope) *format {
-	if f := s.forced; f != nil && !f.transport && f.peel(&s.clock, line, e) {
+	if f := s.forced; f != nil && !f.transport && len(line) > 0 && f.peel(&s.clock, line, e) {
 		e.Format = f.name
 		return f
 	}
@@ -363,7 +405,7 @@ func (s *Stream) layer(line []byte, e *Envelope) bool {
 		e.Format, e.indented = f.name, f.indented
 		return true
 	}
-	for _, f := range byFirst[line[0]] {
+	for _, f := range transportsByFirst[line[0]] {
 		if f.peel(&s.clock, line, e) {
 			e.Format, e.indented = f.name, f.indented
 			return true
@@ -412,7 +454,7 @@ func (s *Stream) program(e *Envelope) *format {
 			return f
 		}
 	}
-	for _, f := range byFirstInner[line[0]] {
+	for _, f := range innerByFirst[line[0]] {
 		if f.peel(&s.clock, line, e) {
 			return f
 		}
@@ -423,12 +465,21 @@ func (s *Stream) program(e *Envelope) *format {
 // head returns the rule of the record that a line begins, nil if it cannot go
 // on.
 func (s *Stream) head(e *Envelope, f *format) *rule {
-	list := rules
 	if f != nil && (f.rules != nil || f.parse != nil) {
-		list = f.rules
+		for _, r := range f.rules {
+			if (r.words == 0 || e.holds(text(e.Body), r.words)) && r.head(e, e.Body) {
+				return r
+			}
+		}
+		return nil
 	}
+	list := rules
+	if len(e.Body) > 0 {
+		list = rulesByFirst[e.Body[0]]
+	}
+	found := e.words(text(e.Body))
 	for _, r := range list {
-		if (r.words == 0 || e.holds(text(e.Body), r.words)) && r.head(e, e.Body) {
+		if (r.words == 0 || found&r.words != 0) && r.head(e, e.Body) {
 			return r
 		}
 	}
@@ -500,8 +551,12 @@ func (s *Stream) parse(r *culprit.Record, e *Envelope, body []byte, f *format) {
 // parseBody asks the body parsers in turn and returns the name of the one that
 // knew the body, "" if none did.
 func parseBody(c *clock, e *Envelope, b []byte, r *culprit.Record) string {
-	for i := range bodies {
-		if p := &bodies[i]; (p.words == 0 || e.holds(text(b), p.words)) && p.parse(c, e, b, r) {
+	list := bodies
+	if len(b) > 0 {
+		list = bodiesByFirst[b[0]]
+	}
+	for _, p := range list {
+		if (p.words == 0 || e.holds(text(b), p.words)) && p.parse(c, e, b, r) {
 			return p.name
 		}
 	}

@@ -13,11 +13,11 @@ var (
 		{name: "systemd", parse: parseCompanion},
 		{name: "systemctl_status", parse: parseStatus, words: unitWords},
 		{name: "supervisor", parse: parseSupervisor, words: supervisorWords},
-		{name: "pm2", parse: parsePM2},
+		{name: "pm2", parse: parsePM2, first: " PASL[p-=C"},
 		{name: "memory_listener", parse: parseMemoryListener, words: memoryWords},
 		{name: "docker", parse: parseDocker},
 		{name: "change", parse: parseChange},
 		{name: "deploy", parse: parseDeploy},
-		{name: "package", parse: parsePackage},
+		{name: "package", parse: parsePackage, first: packageBytes},
 	}
 )

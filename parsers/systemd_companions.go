@@ -12,7 +12,8 @@ import (
 
 // oomdRule joins what systemd-oomd considered with what it killed.
 var oomdRule = &rule{
-	name: "oomd",
+	name:  "oomd",
+	first: "C",
 	head: func(e *Envelope, body []byte) bool {
 		return e.Process == "systemd-oomd" && strings.HasPrefix(text(body), "Considered ")
 	},
@@ -31,7 +32,8 @@ var oomdRule = &rule{
 // coredumpRule joins the stack traces of systemd-coredump where each of their
 // lines has an envelope.
 var coredumpRule = &rule{
-	name: "coredump",
+	name:  "coredump",
+	first: "P" + helpMark[:1],
 	head: func(e *Envelope, body []byte) bool {
 		return e.Process == "systemd-coredump" && strings.HasPrefix(strings.TrimPrefix(text(body), helpMark), "Process ")
 	},

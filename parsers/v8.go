@@ -12,26 +12,42 @@ import (
 // journal its lines come one by one, and the blank ones are gone. Node's own
 // assertions end in a native stack too.
 var v8Rule = &rule{
-	name: "v8_report",
-	head: func(e *Envelope, body []byte) bool {
-		if len(body) == 0 || e.Facility == "kernel" {
-			return false
-		}
-		return v8Lead(text(body))
-	},
-	start: func(body []byte) int {
-		_, rest := indentOf(text(body))
-		switch {
-		case strings.HasPrefix(rest, "FATAL ERROR: "), assertion(rest):
-			return v8Fatal
-		case strings.HasPrefix(rest, "# Fatal error in "):
-			return v8Hash
-		case strings.HasPrefix(rest, "==== "), strings.HasPrefix(rest, "<--- JS"):
-			return v8Stack
-		}
-		return v8Collections
-	},
-	next: v8Next,
+	name:  "v8_report",
+	first: v8Bytes,
+	head:  v8Head,
+	start: v8Start,
+	next:  v8Next,
+}
+
+// assertionRule is v8Rule for an assertion, before which anything may stand.
+var assertionRule = &rule{
+	name:  "v8_report",
+	words: assertionWords,
+	head:  v8Head,
+	start: v8Start,
+	next:  v8Next,
+}
+
+// What v8Lead looks for: all but an assertion by its first byte.
+const v8Bytes = spaceBytes + "<F=#"
+
+var assertionWords = phrases(": Assertion `")
+
+func v8Head(e *Envelope, body []byte) bool {
+	return len(body) > 0 && e.Facility != "kernel" && v8Lead(text(body))
+}
+
+func v8Start(body []byte) int {
+	_, rest := indentOf(text(body))
+	switch {
+	case strings.HasPrefix(rest, "FATAL ERROR: "), assertion(rest):
+		return v8Fatal
+	case strings.HasPrefix(rest, "# Fatal error in "):
+		return v8Hash
+	case strings.HasPrefix(rest, "==== "), strings.HasPrefix(rest, "<--- JS"):
+		return v8Stack
+	}
+	return v8Collections
 }
 
 // v8Lead reports whether a line begins a report.
