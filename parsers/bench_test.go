@@ -3,7 +3,6 @@ package parsers
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -103,15 +102,7 @@ func BenchmarkSyslog(b *testing.B) {
 
 // BenchmarkGolden runs every golden input, to see which topic is slow.
 func BenchmarkGolden(b *testing.B) {
-	files, err := filepath.Glob("testdata/*/*.log")
-	if err != nil {
-		b.Fatal(err)
-	}
-	for _, path := range files {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(filepath.Base(filepath.Dir(path))+"/"+filepath.Base(path), func(b *testing.B) { benchmarkStream(b, Options{}, data) })
+	for _, log := range goldenLogs(b) {
+		b.Run(filepath.Base(filepath.Dir(log.path))+"/"+filepath.Base(log.path), func(b *testing.B) { benchmarkStream(b, Options{}, log.data) })
 	}
 }

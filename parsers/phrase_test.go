@@ -2,43 +2,22 @@ package parsers
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-
-	"culprit"
 )
 
 // TestPhraseGates: no parser or rule knows a line of the golden files that has
 // none of the phrases it asks for. Some phrases are all that is asked.
 func TestPhraseGates(t *testing.T) {
-	files, err := filepath.Glob("testdata/*/*.log")
-	if err != nil || len(files) == 0 {
-		t.Fatal(err)
-	}
-	read := func(data []byte) string {
-		var out []byte
-		s := NewStream(Options{})
-		emit := func(r *culprit.Record) { out = append(AppendJSON(out, r), '\n') }
-		for no, line := range bytes.Split(data, []byte("\n")) {
-			s.Push(Line{Text: line, No: no + 1}, emit)
-		}
-		s.Close(emit)
-		return string(out)
-	}
-	for _, path := range files {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := strings.Split(read(data), "\n")
+	for _, log := range goldenLogs(t) {
+		lines := bytes.Split(log.data, []byte("\n"))
+		got := strings.Split(readJSON(lines), "\n")
 		lineWords.all = ^(frameWords | nestWords | statusWords)
-		want := strings.Split(read(data), "\n")
+		want := strings.Split(readJSON(lines), "\n")
 		lineWords.all = 0
 		for i := range min(len(got), len(want)) {
 			if got[i] != want[i] {
-				t.Errorf("%s:\n got %.999s\nwant %.999s", path, got[i], want[i])
+				t.Errorf("%s:\n got %.999s\nwant %.999s", log.path, got[i], want[i])
 				break
 			}
 		}

@@ -2,8 +2,6 @@ package parsers
 
 import (
 	"bytes"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"culprit"
@@ -13,44 +11,30 @@ import (
 // what stands behind its first space, that begins with a byte it does not
 // declare.
 func TestFirstBytes(t *testing.T) {
-	files, err := filepath.Glob("testdata/*/*.log")
-	if err != nil || len(files) == 0 {
-		t.Fatal(err)
-	}
+	logs := goldenLogs(t)
 	read := func(data []byte) string {
-		var out []byte
-		s := NewStream(Options{})
-		emit := func(r *culprit.Record) { out = append(AppendJSON(out, r), '\n') }
+		var lines [][]byte
 		for no, line := range bytes.Split(data, []byte("\n")) {
-			s.Push(Line{Text: line, No: no + 1}, emit)
+			lines = append(lines, line)
 			if no%3 == 0 {
 				_, rest, _ := bytes.Cut(line, []byte(" "))
-				s.Push(Line{Text: rest, No: no + 1}, emit)
+				lines = append(lines, rest)
 			}
 		}
-		s.Close(emit)
-		return string(out)
+		return readJSON(lines)
 	}
 	ruled, bodied := rulesByFirst, bodiesByFirst
 	t.Cleanup(func() { rulesByFirst, bodiesByFirst = ruled, bodied })
 	var got []string
-	for _, path := range files {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, read(data))
+	for _, log := range logs {
+		got = append(got, read(log.data))
 	}
 	for b := range 256 {
 		rulesByFirst[b], bodiesByFirst[b] = rules, bodies
 	}
-	for i, path := range files {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want := read(data); got[i] != want {
-			t.Errorf("%s: other records when all are asked", path)
+	for i, log := range logs {
+		if want := read(log.data); got[i] != want {
+			t.Errorf("%s: other records when all are asked", log.path)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -56,12 +57,8 @@ func (b *builder) shapeOf(h *templateHead, attrs int) *shape {
 	if len(b.shapes) >= maxShapes {
 		return nil
 	}
-	if len(b.shapes) < cap(b.shapes) {
-		b.shapes = b.shapes[:len(b.shapes)+1]
-	} else {
-		b.shapes = append(b.shapes, shape{})
-	}
-	s := &b.shapes[len(b.shapes)-1]
+	b.shapes = slices.Grow(b.shapes, 1)[:len(b.shapes)+1]
+	s := &b.shapes[len(b.shapes)-1] // its slots are memory of a block before
 	*s = shape{next: *first, attrs: attrs, head: *h, slots: s.slots[:0]}
 	*first = int32(len(b.shapes))
 	return s

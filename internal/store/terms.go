@@ -90,13 +90,16 @@ func (t *terms) collect(b *builder) {
 		cuts := b.cuts[cut:b.cutEnds[i]]
 		cuts = cuts[:min(len(cuts), maxSegments-1)]
 		cut = b.cutEnds[i]
-		if m := &t.models[b.rows[i].template]; m.known {
+		switch m := &t.models[b.rows[i].template]; {
+		case m.known:
 			t.repeat(int32(i), m, start, from, end, cuts)
-		} else if *m = (model{known: true, from: start, to: end, cuts: cuts}); b.counts[b.rows[i].template] > 1 {
+		case b.counts[b.rows[i].template] > 1:
+			*m = model{known: true, from: start, to: end, cuts: cuts}
 			t.record(int32(i), start, end)
 			t.setTokens(m)
 			t.residue.model(t.raw[start:end], start, cuts)
-		} else {
+		default:
+			*m = model{known: true, from: start, to: end} // of none, but to the reader it is one
 			t.record(int32(i), from, end)
 			t.residue.model(t.raw[start:end], start, nil)
 		}
