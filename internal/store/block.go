@@ -180,7 +180,9 @@ func (b *block) decodeTemplate(r *reader) error {
 		case i == 1:
 			s.typ = culprit.TypeInt
 		case i >= 3:
-			s.key = name()
+			if s.key = name(); nameIDs[s.key] == 0 {
+				s.key = strings.Clone(s.key) // keys are kept, and the memory of columns is used again
+			}
 			s.typ = culprit.ValueType(r.byte())
 			if s.typ > culprit.TypeFrame {
 				r.bad = true

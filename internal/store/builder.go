@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -47,13 +48,17 @@ type builder struct {
 	table     []uint32
 	strings   map[string]uint32 // dictionary of the templates, ids of names
 	names     []string          // of the dictionary; knownNames come before
-	counted   []counter         // attributes that the index counts
+	foreign   bool              // the template that is written names a key of the block's own dictionary
+	counted   []counter         // fields that the index counts
 	ranges    []valueRange
 	extra     []extraText
 	extraText []byte
 	cuts      []int32 // in text: ends of the values of each record that stand one after another, between tokens
 	cutEnds   []int   // in cuts, of each record
 
+	// What was learnt of the source, for the next block too, see next.
+	labels  []label           // the first is the empty string
+	labelOf map[string]uint32 // index in labels
 	shapes  []shape
 	buckets [256]int32  // hash table of numbers of shapes, from 1
 	draft   []shapeSlot // of the record that is written
@@ -77,7 +82,7 @@ type builder struct {
 // one likely stands alike.
 type attrMemo struct {
 	key     string
-	id      uint32
+	id      uint32 // of the key, 0 if the block's own dictionary has it
 	class   query.Class
 	counter int    // index in counted, or -1
 	span    int    // index in ranges, or -1
@@ -87,18 +92,19 @@ type attrMemo struct {
 	rel     int
 }
 
-// A headerMemo remembers the last values of one column; most records have the same
-// one, or one of a few.
-type headerMemo struct {
-	current headerValue
-	recent  [8]headerValue
-	next    int
+// A label is a string of a column: a kind, a service.
+type label struct {
+	s    string // own memory
+	hash uint64
+	id   uint32 // of the name in this block, 0 if not known yet
 }
 
-type headerValue struct {
-	s    string
-	id   uint32
-	hash uint64
+// A headerMemo remembers the last labels of one column; most records have the same
+// one, or one of a few.
+type headerMemo struct {
+	current uint32
+	recent  [8]uint32
+	next    int
 }
 
 // extraText is text whose tokens a filter has to know beside the record's own, for
@@ -117,13 +123,13 @@ type counter struct {
 type valueCount struct {
 	raw    string // as the record has it, own memory
 	folded []byte
-	n      int
+	n      int // records of the block that have it
 	record int // the last one that had it, counted once
 }
 
 type valueRange struct {
 	field    string
-	min, max int64
+	min, max int64 // min is larger if the block has no value
 }
 
 // Codes of a slot: how a value is found.
@@ -158,8 +164,49 @@ func newBuilder() *builder {
 	return b
 }
 
-// reset empties the builder and keeps its memory, unless that has become large.
+// Bounds of what is learnt of a source. Beyond, it is learnt anew: the source has
+// no few shapes that come again.
+const (
+	maxLabels = 1024
+	maxMemos  = 64
+)
+
+// reset empties the builder and forgets what it has learnt, so that its blocks are
+// those of a new one.
 func (b *builder) reset() {
+	b.labels = append(b.labels[:0], label{})
+	b.labelOf = map[string]uint32{}
+	b.shapes = b.shapes[:0]
+	clear(b.buckets[:])
+	b.counted, b.ranges = b.counted[:0], b.ranges[:0]
+	clear(b.last.header[:])
+	clear(b.last.attrs)
+	b.last.attrs = append(b.last.attrs[:0], attrMemo{}, attrMemo{}, attrMemo{})
+	b.last.at = b.last.at[:0]
+	b.last.time = 0
+	b.empty()
+}
+
+// next empties the builder for the next block of the same source, whose records
+// are likely of the same shapes.
+func (b *builder) next() {
+	if len(b.labels) > maxLabels || len(b.last.attrs) > maxMemos || len(b.shapes) > maxShapes/2 {
+		last := b.last.time
+		b.reset()
+		b.last.time = last
+		return
+	}
+	for i := range b.labels {
+		b.labels[i].id = 0
+	}
+	for i := range b.shapes {
+		b.shapes[i].leave()
+	}
+	b.empty()
+}
+
+// empty drops the records and keeps the memory, unless that has become large.
+func (b *builder) empty() {
 	if cap(b.text) > 4*blockBytes || cap(b.loose) > 4*blockBytes || cap(b.arena) > 4*blockBytes || cap(b.extraText) > 4*blockBytes {
 		b.text, b.loose, b.arena, b.extraText = nil, nil, nil, nil
 	}
@@ -172,15 +219,13 @@ func (b *builder) reset() {
 	}
 	clear(b.strings)
 	b.names = b.names[:0]
-	b.counted, b.ranges = b.counted[:0], b.ranges[:0]
-	b.shapes = b.shapes[:0]
-	clear(b.buckets[:])
+	for i := range b.counted {
+		b.counted[i].zero()
+	}
+	for i := range b.ranges {
+		b.ranges[i].min, b.ranges[i].max = math.MaxInt64, math.MinInt64
+	}
 	b.last.template = 0
-	b.last.time = 0
-	clear(b.last.header[:])
-	clear(b.last.attrs)
-	b.last.attrs = append(b.last.attrs[:0], attrMemo{}, attrMemo{}, attrMemo{})
-	b.last.at = b.last.at[:0]
 	b.bytes = 0
 }
 
@@ -223,25 +268,28 @@ func nameOf(own []string, id uint64) (string, bool) {
 	return "", false
 }
 
-// header returns the id of one of the strings that most records share.
+// header returns the label of one of the strings that most records share.
 func (b *builder) header(i int, s string) uint32 {
 	m := &b.last.header[i]
-	if m.current.s != s {
-		found := false
-		for k := range m.recent {
-			if m.recent[k].s == s {
-				m.current, found = m.recent[k], true
-				break
-			}
-		}
-		if !found {
-			m.current = headerValue{id: b.name(s), hash: hashString(s)}
-			m.current.s, _ = nameOf(b.names, uint64(m.current.id))
-			m.recent[m.next%len(m.recent)] = m.current
-			m.next++
+	if b.labels[m.current].s == s {
+		return m.current
+	}
+	for _, k := range m.recent {
+		if b.labels[k].s == s {
+			m.current = k
+			return k
 		}
 	}
-	return m.current.id
+	k, ok := b.labelOf[s]
+	if !ok && s != "" {
+		k = uint32(len(b.labels))
+		b.labels = append(b.labels, label{s: strings.Clone(s), hash: hashString(s)})
+		b.labelOf[b.labels[k].s] = k
+	}
+	m.current = k
+	m.recent[m.next%len(m.recent)] = k
+	m.next++
+	return k
 }
 
 // eventKey returns what tells the group of the last record, but for its time: its
@@ -249,7 +297,7 @@ func (b *builder) header(i int, s string) uint32 {
 func (b *builder) eventKey(r *culprit.Record) uint64 {
 	h := mixKey(b.eventHash, uint64(uint8(r.Severity)))
 	for i := range b.last.header[:len(columns)] {
-		h = mixKey(h, b.last.header[i].current.hash)
+		h = mixKey(h, b.labels[b.last.header[i].current].hash)
 	}
 	return h
 }
@@ -307,13 +355,13 @@ func (b *builder) add(r *culprit.Record, service, upstream string) {
 	loose, cuts := len(b.loose), len(b.cuts)
 	b.eventHash = eventSeed
 	if s := b.shapeOf(&h, len(r.Attrs)); w.fits(s, r) {
-		m.template = s.template
-		b.counts[m.template]++
+		m.template = b.templateOf(s)
 	} else {
 		b.loose, b.cuts = b.loose[:loose], b.cuts[:cuts]
 		b.eventHash = eventSeed
 		w = slotWriter{b: b, text: r.Text, record: record, base: w.base}
-		m.template = w.template(&h, r)
+		w.template(&h, r)
+		m.template = b.intern(b.scratch)
 		w.remember(s, r, m.template)
 	}
 	m.looseEnd = len(b.loose)
@@ -322,14 +370,24 @@ func (b *builder) add(r *culprit.Record, service, upstream string) {
 	b.bytes += len(r.Text) + 1 + len(b.loose) - looseBefore
 }
 
-// template writes the template of a record and returns its number.
-func (w *slotWriter) template(h *templateHead, r *culprit.Record) uint32 {
-	b := w.b
-	b.draft = b.draft[:0]
-	b.scratch = append(b.scratch[:0], h.flags, h.mark, h.severity)
-	for _, id := range h.columns {
-		b.scratch = binary.AppendUvarint(b.scratch, uint64(id))
+// appendHead writes what a template begins with.
+func (b *builder) appendHead(dst []byte, h *templateHead) []byte {
+	dst = append(dst, h.flags, h.mark, h.severity)
+	for _, k := range h.columns {
+		l := &b.labels[k]
+		if l.id == 0 {
+			l.id = b.name(l.s)
+		}
+		dst = binary.AppendUvarint(dst, uint64(l.id))
 	}
+	return dst
+}
+
+// template writes the template of a record into b.scratch.
+func (w *slotWriter) template(h *templateHead, r *culprit.Record) {
+	b := w.b
+	b.draft, b.foreign = b.draft[:0], false
+	b.scratch = b.appendHead(b.scratch[:0], h)
 	w.string(&b.last.attrs[0], r.TimeText, false)
 	w.int(&b.last.attrs[1], int64(r.PID))
 	if r.PID != 0 {
@@ -347,7 +405,6 @@ func (w *slotWriter) template(h *templateHead, r *culprit.Record) uint32 {
 			k.key, k.typ, k.memo = unsafe.StringData(r.Attrs[i].Key), r.Attrs[i].Value.Type(), b.last.at[i]
 		}
 	}
-	return b.intern(b.scratch)
 }
 
 var newline = []byte{'\n'}
@@ -472,7 +529,7 @@ func (b *builder) memoOf(i int, key string) *attrMemo {
 	}
 	// Keys are constants (see culprit.Attrs), so the next one is this very string
 	// and compares fast.
-	m := attrMemo{key: key, id: b.name(key), counter: -1, span: -1}
+	m := attrMemo{key: key, id: nameIDs[key], counter: -1, span: -1}
 	if !isColumn(key) {
 		m.class = query.ClassOf(key)
 	}
@@ -705,14 +762,24 @@ func (w *slotWriter) numberAt(start int, v int64) int {
 }
 
 // tokenByte reports whether c may belong to a token.
-func tokenByte(c byte) bool {
-	return c >= 0x80 || c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-}
+func tokenByte(c byte) bool { return tokenBytes[c] }
+
+var tokenBytes = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= 0x80 || c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+	}
+	return t
+}()
 
 // attr writes one attribute and counts it.
 func (w *slotWriter) attr(m *attrMemo, a *culprit.Attr) {
 	b := w.b
-	b.scratch = binary.AppendUvarint(b.scratch, uint64(m.id))
+	id := m.id
+	if id == 0 {
+		id = b.name(m.key)
+		b.foreign = b.foreign || id != 0
+	}
+	b.scratch = binary.AppendUvarint(b.scratch, uint64(id))
 	typ := a.Value.Type()
 	w.storm(m, a)
 	b.scratch = append(b.scratch, uint8(typ))
@@ -847,6 +914,16 @@ func (b *builder) countInt(c int, n int64, record int) {
 	b.count(c, view(b.digits), record)
 }
 
+// zero prepares a counter for another block. The values are likely the same.
+func (k *counter) zero() {
+	if len(k.values) > maxValues {
+		k.values, k.lookup = nil, nil
+	}
+	for i := range k.values {
+		k.values[i].n, k.values[i].record = 0, -1
+	}
+}
+
 // find returns the index of a value, which may be new.
 func (k *counter) find(value string) int {
 	if k.lookup != nil {
@@ -885,7 +962,7 @@ func (b *builder) spanOf(m *attrMemo, field string) int {
 			return i
 		}
 	}
-	b.ranges = append(b.ranges, valueRange{field: field, min: 1<<63 - 1, max: -1 << 63})
+	b.ranges = append(b.ranges, valueRange{field: field, min: math.MaxInt64, max: math.MinInt64})
 	m.span = len(b.ranges) - 1
 	return m.span
 }

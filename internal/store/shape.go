@@ -13,8 +13,11 @@ import (
 // A shape is a template with what it takes to see that a record has it: then the
 // template need not be written to find that it is there already.
 type shape struct {
-	template uint32
-	next     int32 // number of the next one in its bucket, see builder.buckets
+	template uint32 // in this block, if written
+	written  bool
+	foreign  bool   // its keys stand in the dictionary of this block
+	body     []byte // the template after its head
+	next     int32  // number of the next one in its bucket, see builder.buckets
 	attrs    int
 	head     templateHead
 	slots    []shapeSlot // of TimeText, PID, Message and the attributes; empty if it cannot be told by fits
@@ -23,7 +26,7 @@ type shape struct {
 // A templateHead is what a template begins with.
 type templateHead struct {
 	flags, mark, severity uint8
-	columns               [len(columns) + 1]uint32 // ids of names
+	columns               [len(columns) + 1]uint32 // labels
 }
 
 // A shapeSlot is a value that stands in the text, or is zero, or a small number
@@ -58,8 +61,8 @@ func (b *builder) shapeOf(h *templateHead, attrs int) *shape {
 		return nil
 	}
 	b.shapes = slices.Grow(b.shapes, 1)[:len(b.shapes)+1]
-	s := &b.shapes[len(b.shapes)-1] // its slots are memory of a block before
-	*s = shape{next: *first, attrs: attrs, head: *h, slots: s.slots[:0]}
+	s := &b.shapes[len(b.shapes)-1] // its memory is that of one before
+	*s = shape{next: *first, attrs: attrs, head: *h, body: s.body[:0], slots: s.slots[:0]}
 	*first = int32(len(b.shapes))
 	return s
 }
@@ -119,8 +122,32 @@ func (w *slotWriter) fits(s *shape, r *culprit.Record) bool {
 // remember notes the shape of the record that template has just written, unless
 // it has a value that fits does not know.
 func (w *slotWriter) remember(s *shape, r *culprit.Record, template uint32) {
-	if s != nil && len(w.b.draft) == 3+len(r.Attrs) {
-		s.template, s.slots = template, append(s.slots[:0], w.b.draft...)
+	b := w.b
+	if s == nil || len(b.draft) != 3+len(r.Attrs) {
+		return
+	}
+	s.template, s.written, s.foreign = template, true, b.foreign
+	s.slots = append(s.slots[:0], b.draft...)
+	head := len(b.appendHead(b.digits[:0], &s.head))
+	s.body = append(s.body[:0], b.scratch[head:]...)
+}
+
+// templateOf returns the template of a record that has the shape.
+func (b *builder) templateOf(s *shape) uint32 {
+	if s.written {
+		b.counts[s.template]++
+		return s.template
+	}
+	b.scratch = append(b.appendHead(b.scratch[:0], &s.head), s.body...)
+	s.template, s.written = b.intern(b.scratch), true
+	return s.template
+}
+
+// leave ends a block: what the shape knows of it does not hold in the next.
+func (s *shape) leave() {
+	s.written = false
+	if s.foreign {
+		s.slots = s.slots[:0]
 	}
 }
 

@@ -278,7 +278,6 @@ var columns = [...]string{"kind", "service", "upstream", "host", "process", "uni
 // appendFields writes the counted fields: for each, its name, the number of
 // values, and for each value the text and the number of records.
 func (t *terms) appendFields(b *builder) {
-	attrs := len(b.counted)
 	for i, template := range b.templates {
 		b.columnValues(template, func(field, value string) {
 			k := &b.counted[b.counterOf(field)]
@@ -287,50 +286,75 @@ func (t *terms) appendFields(b *builder) {
 	}
 	for i := range b.counted {
 		k := &b.counted[i]
-		// Values that differ in case only are one term. A record that has
-		// both counts twice, so the block is crowded and is looked at.
-		merged := k.values[:0]
-		for _, v := range k.values {
-			at := -1
-			if len(k.values) <= maxValues {
-				for j := range merged {
-					if bytes.Equal(merged[j].folded, v.folded) {
-						at = j
-						break
-					}
-				}
-			}
-			if at >= 0 {
-				merged[at].n += v.n
-				t.crowded = t.crowded || i < attrs
-				continue
-			}
-			if len(v.folded) == 0 {
-				continue
-			}
-			if len(merged) >= maxValues || len(v.folded) > maxValue {
-				t.crowded = true
-				t.key(query.HashField(k.field, v.folded))
-				continue
-			}
-			merged = append(merged, v)
-		}
-		if len(merged) == 0 {
+		n := t.merge(k)
+		if n == 0 {
 			continue
 		}
 		t.fields = appendString(t.fields, k.field)
-		t.fields = binary.AppendUvarint(t.fields, uint64(len(merged)))
-		for _, v := range merged {
-			t.fields = appendString(t.fields, string(v.folded))
-			t.fields = binary.AppendUvarint(t.fields, uint64(v.n))
+		t.fields = binary.AppendUvarint(t.fields, uint64(n))
+		for _, v := range k.values {
+			if v.n > 0 {
+				t.fields = appendString(t.fields, string(v.folded))
+				t.fields = binary.AppendUvarint(t.fields, uint64(v.n))
+			}
+		}
+		k.zero() // counted once
+	}
+}
+
+// merge leaves of the values of a counter those that the index counts, and returns
+// how many they are. Values that differ in case only are one term; a record that has
+// both counts twice, so the block is crowded and is looked at.
+func (t *terms) merge(k *counter) int {
+	used, kept := 0, 0
+	for i := range k.values {
+		if k.values[i].n > 0 {
+			used++
 		}
 	}
-	b.counted = b.counted[:0] // counted once
+	for i := range k.values {
+		v := &k.values[i]
+		if v.n == 0 {
+			continue
+		}
+		if used <= maxValues {
+			if same := k.folded(v.folded, i); same != nil {
+				same.n += v.n
+				v.n = 0
+				t.crowded = t.crowded || !isColumn(k.field)
+				continue
+			}
+		}
+		switch {
+		case len(v.folded) == 0:
+			v.n = 0
+		case kept >= maxValues || len(v.folded) > maxValue:
+			t.crowded = true
+			t.key(query.HashField(k.field, v.folded))
+			v.n = 0
+		default:
+			kept++
+		}
+	}
+	return kept
+}
+
+// folded returns which of the first values that have records reads so, or nil.
+func (k *counter) folded(text []byte, first int) *valueCount {
+	for i := range k.values[:first] {
+		if v := &k.values[i]; v.n > 0 && bytes.Equal(v.folded, text) {
+			return v
+		}
+	}
+	return nil
 }
 
 // appendStats writes the ranges of the numeric fields.
 func (t *terms) appendStats(b *builder) {
 	for _, r := range b.ranges {
+		if r.min > r.max {
+			continue
+		}
 		t.stats = appendString(t.stats, r.field)
 		t.stats = binary.AppendVarint(t.stats, r.min)
 		t.stats = binary.AppendVarint(t.stats, r.max)

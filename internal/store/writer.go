@@ -288,9 +288,7 @@ func (w *Writer) finish() error {
 	w.first += int64(n)
 	w.stored, w.chunks = 0, 0
 	w.rewrite = true
-	last := w.rest.last.time
-	w.rest.reset()
-	w.rest.last.time = last
+	w.rest.next()
 	return nil
 }
 
