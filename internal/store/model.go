@@ -55,6 +55,7 @@ func (t *terms) repeat(record int32, m *model, start, from, to int, cuts []int32
 	open := -1                // from here on it was not taken apart yet
 	next := 0                 // token of the model
 	segments := uint32(0)     // that differ
+	t.parts = t.parts[:0]
 	echoes := [maxEchoes]int{start, start, start}
 	for cut := 0; ; cut++ {
 		same := commonPrefix(t.raw[at:to], t.raw[like:m.to])
@@ -74,7 +75,7 @@ func (t *terms) repeat(record int32, m *model, start, from, to int, cuts []int32
 				continue
 			}
 			if open >= 0 {
-				t.record(record, open, before)
+				t.part(record, open, before)
 				open = -1
 			}
 			known = max(known, at+end)
@@ -117,9 +118,28 @@ func (t *terms) repeat(record int32, m *model, start, from, to int, cuts []int32
 		}
 	}
 	if open >= 0 {
-		t.record(record, open, to)
+		t.part(record, open, to)
 	}
 	t.residue.differ(segments)
+}
+
+// part adds the tokens of text[from:to], unless a part of the record that was added
+// ends so: the path of a request stands in the address of its upstream too.
+func (t *terms) part(record int32, from, to int) {
+	for from < to && !tokenByte(t.raw[from]) {
+		from++
+	}
+	if from >= to {
+		return
+	}
+	text := t.raw[from:to]
+	for _, p := range t.parts {
+		if k := p.to - len(text); k >= p.from && (k == p.from || !tokenByte(t.raw[k-1])) && bytes.Equal(t.raw[k:p.to], text) {
+			return
+		}
+	}
+	t.parts = append(t.parts, textPart{from, to})
+	t.record(record, from, to)
 }
 
 // echo returns which of the ends before ends with a literal too, counted from 1, 0

@@ -35,12 +35,16 @@ type terms struct {
 
 	models      []model // by template
 	modelTokens []modelToken
+	parts       []textPart // that repeat has added of the record
 	residue     residue
 
 	crowded bool
 	fields  []byte // counted fields, see appendFields
 	stats   []byte // ranges of numeric fields, see appendStats
 }
+
+// A textPart is a part of the text of the block.
+type textPart struct{ from, to int }
 
 type word struct {
 	hash   uint64
