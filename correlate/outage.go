@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"culprit"
@@ -543,10 +544,13 @@ const sameRequest = 32
 // whose request no access log holds: it may have sent it there, and neither an
 // error of every server nor the word that none is left follows for it.
 func (t *traffic) retries(unmatched []int) func(e *errorLine) bool {
-	byKey := map[uint64][]*errorLine{}
-	for _, i := range unmatched {
-		byKey[t.errors[i].key] = append(byKey[t.errors[i].key], &t.errors[i])
-	}
+	byKey := sync.OnceValue(func() map[uint64][]*errorLine { // few upstreams have several servers
+		m := map[uint64][]*errorLine{}
+		for _, i := range unmatched {
+			m[t.errors[i].key] = append(m[t.errors[i].key], &t.errors[i])
+		}
+		return m
+	})
 	tries := map[id]int{}
 	return func(e *errorLine) bool {
 		if e.phase == phaseNoLive || e.post && e.phase != phaseRefused && e.phase != phaseConnectTimeout {
@@ -561,7 +565,7 @@ func (t *traffic) retries(unmatched []int) func(e *errorLine) bool {
 			return false
 		}
 		failed := map[id]bool{}
-		same := byKey[e.key] // in order of time
+		same := byKey()[e.key] // in order of time
 		k := sort.Search(len(same), func(k int) bool { return same[k].at >= e.at })
 		for _, o := range same[max(0, k-sameRequest):min(len(same), k+sameRequest)] {
 			if d := o.at - e.at; d < -matchLate*1e9 || d > matchLate*1e9 {

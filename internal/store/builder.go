@@ -94,9 +94,10 @@ type attrMemo struct {
 
 // A label is a string of a column: a kind, a service.
 type label struct {
-	s    string // own memory
-	hash uint64
-	id   uint32 // of the name in this block, 0 if not known yet
+	s     string // own memory
+	hash  uint64
+	id    uint32 // of the name in this block, 0 if not known yet
+	storm bool   // it is a kind of storms
 }
 
 // A headerMemo remembers the last labels of one column; most records have the same
@@ -283,7 +284,7 @@ func (b *builder) header(i int, s string) uint32 {
 	k, ok := b.labelOf[s]
 	if !ok && s != "" {
 		k = uint32(len(b.labels))
-		b.labels = append(b.labels, label{s: strings.Clone(s), hash: hashString(s)})
+		b.labels = append(b.labels, label{s: strings.Clone(s), hash: hashString(s), storm: storms[culprit.Kind(s)]})
 		b.labelOf[b.labels[k].s] = k
 	}
 	m.current = k
@@ -291,6 +292,9 @@ func (b *builder) header(i int, s string) uint32 {
 	m.next++
 	return k
 }
+
+// kind returns the label of the last record's kind, valid until the next record.
+func (b *builder) kind() *label { return &b.labels[b.last.header[0].current] }
 
 // eventKey returns what tells the group of the last record, but for its time: its
 // columns and the attributes that stormAttr names.

@@ -99,25 +99,19 @@ const stormSpan = 60
 type eventBatch struct {
 	list   []*pendingEvent
 	byKey  map[uint64]*pendingEvent
-	last   *pendingEvent
-	recent int64 // latest second
+	last   [16]*pendingEvent // by key: the groups of a storm come in turns
+	recent int64             // latest second
 	buf    []byte
-
-	kind  culprit.Kind // of the last record
-	storm bool         // whether that is one of storms
 }
 
 func (e *eventBatch) reset() { e.byKey = map[uint64]*pendingEvent{} }
 
 // add counts a record that has a kind, and that the builder has just taken.
 func (e *eventBatch) add(b *builder, r *culprit.Record, m *row, service, upstream string, number int64) {
-	if r.Kind != e.kind {
-		e.kind = culprit.Kind(strings.Clone(string(r.Kind)))
-		e.storm = storms[e.kind]
-	}
+	kind := b.kind()
 	second := floorSecond(m.time)
 	key := b.eventKey(r)
-	if e.storm {
+	if kind.storm {
 		minute := second / stormSpan
 		if second%stormSpan < 0 {
 			minute--
@@ -130,32 +124,32 @@ func (e *eventBatch) add(b *builder, r *culprit.Record, m *row, service, upstrea
 		}
 		key = mixKey(mixKey(key, hashString(r.Message)), query.Hash(r.Text))
 	}
-	g := e.last
+	last := &e.last[key%uint64(len(e.last))]
+	g := *last
 	if g == nil || g.key != key {
-		g = e.byKey[key]
-	}
-	if g == nil {
-		g = e.begin(r, m, service, upstream, number, key)
+		if g = e.byKey[key]; g == nil {
+			g = e.begin(kind, r, m, service, upstream, number, key)
+		}
+		*last = g
 	}
 	g.count++
 	g.added++
-	if e.storm {
+	if kind.storm {
 		g.tick(second, number)
 	}
-	e.last = g
 }
 
 // begin begins a group.
-func (e *eventBatch) begin(r *culprit.Record, m *row, service, upstream string, number int64, key uint64) *pendingEvent {
+func (e *eventBatch) begin(kind *label, r *culprit.Record, m *row, service, upstream string, number int64, key uint64) *pendingEvent {
 	g := &pendingEvent{
 		key: key, time: m.time, known: !r.Time.IsZero(), notBefore: nanos(r.NotBefore), notAfter: nanos(r.NotAfter),
-		kind: e.kind, severity: r.Severity, service: strings.Clone(service), upstream: strings.Clone(upstream),
+		kind: culprit.Kind(kind.s), severity: r.Severity, service: strings.Clone(service), upstream: strings.Clone(upstream),
 		host: strings.Clone(r.Host), process: strings.Clone(r.Process), unit: strings.Clone(r.Unit),
 		number: number, line: r.LineFrom, lineTo: r.LineTo, notStored: true,
 	}
-	e.buf = appendAttributes(e.buf[:0], r.Attrs, e.storm, upstream)
+	e.buf = appendAttributes(e.buf[:0], r.Attrs, kind.storm, upstream)
 	g.attributes = append([]byte(nil), e.buf...)
-	if !e.storm {
+	if !kind.storm {
 		g.pid = r.PID
 		if r.Process != "" {
 			g.twin = twinOf(r)
@@ -318,7 +312,7 @@ func (t *transaction) putEvents(source int64, w *Writer) (records int, settle fu
 		}
 		clear(e.list[len(kept):])
 		e.list = kept
-		e.last = nil
+		clear(e.last[:])
 	}, nil
 }
 
