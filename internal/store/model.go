@@ -65,7 +65,7 @@ func (t *terms) repeat(record int32, m *model, start, from, to int, cuts []int32
 			k := m.tokens[next]
 			end := int(k.end) - like
 			// A letter that is not ASCII could go on differently.
-			if !whole && (end >= same || t.raw[at+end] >= utf8.RuneSelf && end+4 > same) {
+			if end+4 > same && !whole && (end >= same || t.raw[at+end] >= utf8.RuneSelf) {
 				break
 			}
 			if k.word == number {
