@@ -70,7 +70,7 @@ func getBlock() *block { return blocks.Get().(*block) }
 
 // release gives the block back; nothing may hold on to its memory.
 func (b *block) release() {
-	if cap(b.text) > 4*blockBytes || cap(b.residue.payload) > 4*blockBytes || cap(b.columns) > 4*blockBytes {
+	if cap(b.text) > 4*blockBytes || cap(b.residue.numbers)+cap(b.residue.literals) > 4*blockBytes || cap(b.columns) > 4*blockBytes {
 		return
 	}
 	b.rows = b.rows[:0]
@@ -83,7 +83,7 @@ var errBlock = fmt.Errorf("read block: %w", culprit.ErrCorrupt)
 // decode reads columns; the text is set later by setText.
 func (b *block) decode(stored []byte) error {
 	var err error
-	if b.columns, err = expand(b.columns[:0], stored); err != nil {
+	if b.columns, err = expand(b.columns, stored); err != nil {
 		return err
 	}
 	b.hasText, b.isFolded = false, false
@@ -231,12 +231,12 @@ func (b *block) decodeTemplate(r *reader) error {
 func (b *block) setText(stored []byte) error {
 	var err error
 	if len(stored) > 0 && stored[0] == codecResidue {
-		if b.residue.payload, err = expand(b.residue.payload[:0], stored); err != nil {
+		if err = b.residue.expand(stored[1:]); err != nil {
 			return err
 		}
 		b.text, err = b.residue.read(b.text[:0], b.rows, len(b.templates))
 	} else {
-		b.text, err = expand(b.text[:0], stored)
+		b.text, err = expand(b.text, stored)
 	}
 	if err != nil {
 		return err

@@ -2,12 +2,6 @@ package store
 
 import (
 	"encoding/binary"
-	"fmt"
-	"sync"
-
-	"github.com/klauspost/compress/zstd"
-
-	"culprit"
 )
 
 // blockVersion is the version of a block's columns; it is their first byte.
@@ -217,66 +211,4 @@ func (r *reader) numbers(dst []int64, n int) []int64 {
 		dst = append(dst, v)
 	}
 	return dst
-}
-
-// Codecs of a stored value, its first byte.
-const (
-	codecPlain   = 0
-	codecZstd    = 1
-	codecResidue = 2 // zstd of a residue, which is a text's only
-)
-
-// compressLevel is the level of blocks. Measured on nginx error lines: the next level
-// saves next to nothing for 30 % more time.
-const compressLevel = zstd.SpeedFastest
-
-// A compressor writes values. It is not safe for concurrent use.
-type compressor struct{ enc *zstd.Encoder }
-
-func newCompressor() (*compressor, error) {
-	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(compressLevel), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(512<<10), zstd.WithSingleSegment(true))
-	if err != nil {
-		return nil, fmt.Errorf("make compressor: %w", err)
-	}
-	return &compressor{enc}, nil
-}
-
-// append writes src, compressed unless it is small.
-func (c *compressor) append(dst, src []byte) []byte {
-	if len(src) < 128 {
-		return append(append(dst, codecPlain), src...)
-	}
-	return c.enc.EncodeAll(src, append(dst, codecZstd))
-}
-
-// appendResidue writes the residue of a text.
-func (c *compressor) appendResidue(dst, src []byte) []byte {
-	return c.enc.EncodeAll(src, append(dst, codecResidue))
-}
-
-// decoder is shared: DecodeAll is safe for concurrent use.
-var decoder = sync.OnceValues(func() (*zstd.Decoder, error) {
-	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(maxBlockText), zstd.WithDecoderLowmem(true))
-})
-
-// expand appends the stored value to dst; of a residue, what was compressed.
-func expand(dst, stored []byte) ([]byte, error) {
-	if len(stored) == 0 {
-		return nil, fmt.Errorf("read block: empty: %w", culprit.ErrCorrupt)
-	}
-	switch stored[0] {
-	case codecPlain:
-		return append(dst, stored[1:]...), nil
-	case codecZstd, codecResidue:
-		dec, err := decoder()
-		if err != nil {
-			return nil, fmt.Errorf("make decompressor: %w", err)
-		}
-		dst, err = dec.DecodeAll(stored[1:], dst)
-		if err != nil {
-			return nil, fmt.Errorf("decompress block: %w: %w", culprit.ErrCorrupt, err)
-		}
-		return dst, nil
-	}
-	return nil, fmt.Errorf("read block: codec %d: %w", stored[0], culprit.ErrCorrupt)
 }

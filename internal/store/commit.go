@@ -354,13 +354,11 @@ func (t *transaction) putOpen(source int64, b *builder, from int, first int64, g
 		return err
 	}
 	defer makers.Put(m)
-	m.columns = b.appendColumns(m.columns[:0], from, n)
 	start := 0
 	if from > 0 {
 		start = b.rows[from-1].textEnd + 1
 	}
-	columns := m.zstd.append(nil, m.columns)
-	text := m.zstd.append(nil, b.text[start:])
+	columns, text := m.compressor.columns(b, from, n), m.compressor.text(b.text[start:])
 	since, until, _ := b.times(from, n)
 	if _, err := t.exec(`INSERT INTO open_records (source, growing, first, records, position, since, until, observed, bytes, columns, text)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, source, growing, first, n-from, b.rows[from].start, since, until, t.now, len(b.text)-start, columns, text); err != nil {

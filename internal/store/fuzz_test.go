@@ -59,6 +59,7 @@ func FuzzBlock(f *testing.F) {
 	f.Add(columns[:len(columns)/2], text)
 	f.Add(columns, text[:len(text)/2])
 	f.Add([]byte{codecZstd, 0x28, 0xb5, 0x2f, 0xfd, 0, 0}, []byte{codecPlain})
+	f.Add(made.columns, made.text)
 	f.Add([]byte{codecPlain, 1, 0, 0, 0}, []byte{codecPlain})
 	queries := []string{"connect", "client:10.0.0.7", "pid:>3", "message:failed", "severity:<=3", "require_stack:b", "kind:upstream_*", "connection:16", "source:x"}
 	var parsed []*query.Query
@@ -143,20 +144,21 @@ func FuzzResidue(f *testing.F) {
 	}
 	terms := newTerms()
 	terms.collect(b)
-	f.Add(terms.residue.append(nil), []byte{0, 0, 0, 0})
-	f.Add(terms.residue.append(nil), []byte{0, 0, 1, 0})
-	f.Fuzz(func(t *testing.T, payload, templates []byte) {
+	numbers, literals := terms.residue.appendNumbers(nil), terms.residue.appendLiterals(nil)
+	f.Add(numbers, literals, []byte{0, 0, 0, 0})
+	f.Add(numbers, literals, []byte{0, 0, 1, 0})
+	f.Fuzz(func(t *testing.T, numbers, literals, templates []byte) {
 		rows := make([]row, min(len(templates), blockRecords))
 		for i := range rows {
 			rows[i].template = uint32(templates[i] % 4)
 		}
-		r := &residueReader{payload: payload}
+		r := &residueReader{numbers: numbers, literals: literals}
 		text, err := r.read(nil, rows, 4)
 		if err != nil && !errors.Is(err, culprit.ErrCorrupt) {
 			t.Fatal(err)
 		}
 		if len(text) > 2*maxBlockText {
-			t.Fatalf("%d bytes of %d", len(text), len(payload))
+			t.Fatalf("%d bytes of %d", len(text), len(numbers)+len(literals))
 		}
 	})
 }

@@ -95,7 +95,7 @@ func TestModel(t *testing.T) {
 // checkResidue reads the text of a block from its residue.
 func checkResidue(t *testing.T, b *builder, terms *terms) {
 	t.Helper()
-	r := &residueReader{payload: terms.residue.append(nil)}
+	r := &residueReader{numbers: terms.residue.appendNumbers(nil), literals: terms.residue.appendLiterals(nil)}
 	got, err := r.read(nil, b.rows, len(b.templates))
 	if err != nil || !bytes.Equal(got, b.text) {
 		t.Fatalf("residue reads as (%v)\n%q, want\n%q", err, got, b.text)

@@ -14,7 +14,8 @@ const maxSegments = 32
 // of those that follow. Of these it has the segments in which they differ from the
 // model: how much of the segment is the model's nevertheless, and then the literal
 // up to the next cut. What records have at one place stands together, so that like
-// follows like. Written, in varints:
+// follows like. Written in two parts, the first of what is small or comes again, with
+// numbers as varints:
 //
 //	lengths of control and whole, number of columns, then for each the lengths of its
 //	numbers and of its literals;
@@ -26,7 +27,8 @@ const maxSegments = 32
 //	model, signed, for the segment before may have been cut elsewhere; the length
 //	of the literal, four times, plus 1 to 3 if it is what ends at the end of the last,
 //	last but one, ... literal of the record, and does not stand here;
-//	the literals of each column.
+//
+// and then the literals of each column.
 type residue struct {
 	control, whole []byte
 	columns        [maxSegments]residueColumn
@@ -81,7 +83,8 @@ func (d *residue) differ(segments uint32) {
 	d.control = binary.AppendUvarint(d.control, uint64(segments))
 }
 
-func (d *residue) append(dst []byte) []byte {
+// appendNumbers writes all but the literals.
+func (d *residue) appendNumbers(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(d.control)))
 	dst = binary.AppendUvarint(dst, uint64(len(d.whole)))
 	dst = binary.AppendUvarint(dst, uint64(d.used))
@@ -94,6 +97,10 @@ func (d *residue) append(dst []byte) []byte {
 	for i := range d.columns[:d.used] {
 		dst = append(dst, d.columns[i].numbers...)
 	}
+	return dst
+}
+
+func (d *residue) appendLiterals(dst []byte) []byte {
 	for i := range d.columns[:d.used] {
 		dst = append(dst, d.columns[i].literals...)
 	}
@@ -111,40 +118,30 @@ type residueModel struct {
 // A residueReader makes the text of a block of its residue. Its memory is used
 // again.
 type residueReader struct {
-	payload []byte
-	models  []residueModel // by template
-	cuts    []int          // arena, from the beginning of the model's text
+	numbers, literals []byte         // the two parts
+	models            []residueModel // by template
+	cuts              []int          // arena, from the beginning of the model's text
 }
 
 // read appends the text of rows, of which it needs the templates, to dst: one
 // record after another with a newline between.
 func (d *residueReader) read(dst []byte, rows []row, templates int) ([]byte, error) {
-	head := reader{b: d.payload}
-	lengths := [2 + 2*maxSegments]int{head.count(), head.count()}
+	head, tail := reader{b: d.numbers}, reader{b: d.literals}
+	lengths := [2 + maxSegments]uint64{head.uvarint(), head.uvarint()}
 	columns := head.count()
 	if columns > maxSegments {
 		return dst, errBlock
 	}
-	for i := range 2 * columns {
-		lengths[2+i] = head.count()
-	}
-	cut := func(n int) reader {
-		if n > len(head.b) {
-			head.bad, n = true, 0
-		}
-		part := reader{b: head.b[:n]}
-		head.b = head.b[n:]
-		return part
-	}
-	control, whole := cut(lengths[0]), cut(lengths[1])
 	var numbers, literals [maxSegments]reader
 	for i := range columns {
-		numbers[i] = cut(lengths[2+2*i])
+		lengths[2+i] = head.uvarint()
+		literals[i].b = tail.take(head.uvarint())
 	}
+	control, whole := reader{b: head.take(lengths[0])}, reader{b: head.take(lengths[1])}
 	for i := range columns {
-		literals[i] = cut(lengths[3+2*i])
+		numbers[i].b = head.take(lengths[2+i])
 	}
-	if head.bad || len(head.b) > 0 {
+	if head.bad || tail.bad || len(head.b)+len(tail.b) > 0 {
 		return dst, errBlock
 	}
 	d.models = append(d.models[:0], make([]residueModel, templates)...)

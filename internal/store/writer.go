@@ -48,11 +48,9 @@ type pendingBlock struct {
 // A maker holds what it takes to make a block of a builder. Making one needs a
 // few megabytes, so writers share them.
 type maker struct {
-	terms   *terms
-	filter  filterBuilder
-	zstd    *compressor
-	columns []byte
-	residue []byte
+	terms      *terms
+	filter     filterBuilder
+	compressor *compressor
 }
 
 var makers = sync.Pool{}
@@ -61,11 +59,11 @@ func getMaker() (*maker, error) {
 	if m, ok := makers.Get().(*maker); ok {
 		return m, nil
 	}
-	z, err := newCompressor()
+	c, err := newCompressor()
 	if err != nil {
 		return nil, err
 	}
-	return &maker{terms: newTerms(), zstd: z}, nil
+	return &maker{terms: newTerms(), compressor: c}, nil
 }
 
 // Writer returns the writer of a source. Two files of one name (before and after a
@@ -304,10 +302,7 @@ func makeBlock(b *builder, first int64) (*pendingBlock, error) {
 	p := &pendingBlock{info: blockInfo{first: first, records: int32(n), crowded: m.terms.crowded, bytes: int32(len(b.text)), stats: string(m.terms.stats)}}
 	p.position = b.rows[0].start
 	p.info.since, p.info.until, p.info.observed = b.times(0, n)
-	m.columns = b.appendColumns(m.columns[:0], 0, n)
-	p.columns = m.zstd.append(nil, m.columns)
-	m.residue = m.terms.residue.append(m.residue[:0])
-	p.text = m.zstd.appendResidue(make([]byte, 0, len(b.text)/12), m.residue)
+	p.columns, p.text = m.compressor.columns(b, 0, n), m.compressor.residue(&m.terms.residue)
 	p.info.stored = int32(len(p.columns) + len(p.text))
 	if p.filter, err = m.filter.append(nil, m.terms.keys); err != nil {
 		return nil, err
