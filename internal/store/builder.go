@@ -100,12 +100,11 @@ type label struct {
 	storm bool   // it is a kind of storms
 }
 
-// A headerMemo remembers the last labels of one column; most records have the same
-// one, or one of a few.
+// A headerMemo remembers the last labels of one column; most records have one of a
+// few.
 type headerMemo struct {
 	current uint32
-	recent  [8]uint32
-	next    int
+	recent  [16]uint32 // by length and last byte
 }
 
 // extraText is text whose tokens a filter has to know beside the record's own, for
@@ -272,24 +271,27 @@ func nameOf(own []string, id uint64) (string, bool) {
 // header returns the label of one of the strings that most records share.
 func (b *builder) header(i int, s string) uint32 {
 	m := &b.last.header[i]
-	if b.labels[m.current].s == s {
-		return m.current
+	if s == "" {
+		m.current = 0
+		return 0
 	}
-	for _, k := range m.recent {
-		if b.labels[k].s == s {
-			m.current = k
-			return k
-		}
+	recent := &m.recent[(len(s)+7*int(s[len(s)-1]))%len(m.recent)]
+	if b.labels[*recent].s != s {
+		*recent = b.label(s)
 	}
+	m.current = *recent
+	return m.current
+}
+
+// label returns the label of a string that is not empty.
+func (b *builder) label(s string) uint32 {
 	k, ok := b.labelOf[s]
-	if !ok && s != "" {
+	if !ok {
 		k = uint32(len(b.labels))
-		b.labels = append(b.labels, label{s: strings.Clone(s), hash: hashString(s), storm: storms[culprit.Kind(s)]})
-		b.labelOf[b.labels[k].s] = k
+		s = strings.Clone(s)
+		b.labels = append(b.labels, label{s: s, hash: hashString(s), storm: storms[culprit.Kind(s)]})
+		b.labelOf[s] = k
 	}
-	m.current = k
-	m.recent[m.next%len(m.recent)] = k
-	m.next++
 	return k
 }
 
@@ -407,6 +409,7 @@ func (w *slotWriter) template(h *templateHead, r *culprit.Record) {
 		if len(b.draft) == 4+i { // else a value stands elsewhere
 			k := &b.draft[3+i]
 			k.key, k.typ, k.memo = unsafe.StringData(r.Attrs[i].Key), r.Attrs[i].Value.Type(), b.last.at[i]
+			k.uses = b.last.attrs[k.memo].uses()
 		}
 	}
 }

@@ -39,7 +39,16 @@ type shapeSlot struct {
 	typ    culprit.ValueType
 	code   uint8
 	end    uint8
+	uses   uint8
 }
+
+// What is done with a value but for its being written, see attrMemo.
+const (
+	useIndex = 1 << iota // its tokens are asked for
+	useCount
+	useRange
+	useStorm
+)
 
 // maxShapes is the number of shapes that a block remembers.
 const maxShapes = 256
@@ -86,37 +95,62 @@ func (w *slotWriter) fits(s *shape, r *culprit.Record) bool {
 	}
 	w.inMessage = false
 	w.prevEnd = w.prevStart
+	slots := s.slots[3:][:len(r.Attrs)]
 	for i := range r.Attrs {
-		a := &r.Attrs[i]
-		k := &s.slots[3+i]
+		a, k := &r.Attrs[i], &slots[i]
 		if unsafe.StringData(a.Key) != k.key || a.Value.Type() != k.typ {
 			return false
 		}
-		m := &b.last.attrs[k.memo]
 		if k.typ == culprit.TypeInt {
-			v, _ := a.Value.Int()
-			if !w.fitsInt(k, v) || v < 10 && m.counter < 0 && m.class != query.ClassNone {
+			if v, _ := a.Value.Int(); !w.fitsInt(k, v) || v < 10 && k.uses&useIndex != 0 {
 				return false
 			}
-			w.storm(m, a)
-			if m.counter >= 0 {
-				b.countInt(m.counter, v, w.record)
-			}
-			if m.class == query.ClassNumber {
-				b.extend(b.spanOf(m, a.Key), v)
-			}
-			continue
-		}
-		v := a.Value.String()
-		if !w.fitsString(k, v, m.class != query.ClassNone && m.counter < 0) {
+		} else if !w.fitsString(k, a.Value.String(), k.uses&useIndex != 0) {
 			return false
 		}
-		w.storm(m, a)
-		if m.counter >= 0 {
-			b.count(m.counter, v, w.record)
+		if k.uses&^useIndex != 0 {
+			w.use(k, a)
 		}
 	}
 	return true
+}
+
+// use counts a value, widens its range and tells storms apart by it.
+func (w *slotWriter) use(k *shapeSlot, a *culprit.Attr) {
+	b := w.b
+	m := &b.last.attrs[k.memo]
+	if k.uses&useStorm != 0 {
+		w.storm(m, a)
+	}
+	if k.typ != culprit.TypeInt {
+		if k.uses&useCount != 0 {
+			b.count(m.counter, a.Value.String(), w.record)
+		}
+		return
+	}
+	v, _ := a.Value.Int()
+	if k.uses&useCount != 0 {
+		b.countInt(m.counter, v, w.record)
+	}
+	if k.uses&useRange != 0 {
+		b.extend(b.spanOf(m, a.Key), v)
+	}
+}
+
+// uses returns what is done with the values of an attribute.
+func (m *attrMemo) uses() (uses uint8) {
+	if m.counter >= 0 {
+		uses |= useCount
+	} else if m.class != query.ClassNone {
+		uses |= useIndex
+	}
+	if m.class == query.ClassNumber {
+		uses |= useRange
+	}
+	if m.storm != stormNever {
+		uses |= useStorm
+	}
+	return uses
 }
 
 // remember notes the shape of the record that template has just written, unless
