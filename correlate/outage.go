@@ -270,16 +270,23 @@ func (t *traffic) lanes() []*lane {
 	}
 	covered := t.coveredHosts(matchedHost)
 	retried := t.retries(unmatched)
+	var lost []int
+	more := map[*lane]int{}
 	for _, ei := range unmatched {
 		e := &t.errors[ei]
 		if covered(e) || retried(e) {
 			served[ei] = true
 			continue
 		}
+		lost = append(lost, ei)
+		more[get(e.up, e.host)]++
+	}
+	for l, n := range more { // there may be very many
+		l.failed = slices.Grow(l.failed, n)
+	}
+	for _, ei := range lost {
+		e := &t.errors[ei]
 		l := get(e.up, e.host)
-		if len(l.failed) == cap(l.failed) {
-			l.failed = slices.Grow(l.failed, max(len(l.failed), 64))
-		}
 		l.failed = append(l.failed, failure{at: e.at, n: 1, phase: e.phase, client: e.client, host: e.host, up: e.up, post: e.post})
 	}
 	for _, ei := range order {

@@ -578,8 +578,8 @@ func (t *traffic) addError(r *culprit.Record) {
 	if len(t.errors) < maxItems {
 		e.key = requestKey(f.client, f.method, f.path)
 		e.client = hash32(f.client)
-		if len(t.errors) == cap(t.errors) { // twice as much: append's smaller steps leave more garbage
-			t.errors = slices.Grow(t.errors, max(len(t.errors), 64))
+		if n := len(t.errors); n == cap(t.errors) { // append's smaller steps leave more garbage
+			t.errors = slices.Grow(t.errors, min(max(7*n, 64), maxItems-n))
 		}
 		t.errors = append(t.errors, e)
 		t.errorKeys.add(e.key)
