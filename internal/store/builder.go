@@ -159,7 +159,7 @@ const (
 )
 
 func newBuilder() *builder {
-	b := &builder{strings: map[string]uint32{}}
+	b := &builder{strings: map[string]uint32{}, labelOf: map[string]uint32{}}
 	b.reset()
 	return b
 }
@@ -167,7 +167,7 @@ func newBuilder() *builder {
 // Bounds of what is learnt of a source. Beyond, it is learnt anew: the source has
 // no few shapes that come again.
 const (
-	maxLabels = 1024
+	maxLabels = 32 << 10 // bytes
 	maxMemos  = 64
 )
 
@@ -175,7 +175,10 @@ const (
 // those of a new one.
 func (b *builder) reset() {
 	b.labels = append(b.labels[:0], label{})
-	b.labelOf = map[string]uint32{}
+	if len(b.labelOf) > 1024 {
+		b.labelOf = map[string]uint32{}
+	}
+	clear(b.labelOf)
 	b.shapes = b.shapes[:0]
 	clear(b.buckets[:])
 	b.counted, b.ranges = b.counted[:0], b.ranges[:0]
@@ -190,14 +193,16 @@ func (b *builder) reset() {
 // next empties the builder for the next block of the same source, whose records
 // are likely of the same shapes.
 func (b *builder) next() {
-	if len(b.labels) > maxLabels || len(b.last.attrs) > maxMemos || len(b.shapes) > maxShapes/2 {
+	size := 0
+	for i := range b.labels {
+		b.labels[i].id = 0
+		size += len(b.labels[i].s)
+	}
+	if size > maxLabels || len(b.last.attrs) > maxMemos || len(b.shapes) > maxShapes/2 {
 		last := b.last.time
 		b.reset()
 		b.last.time = last
 		return
-	}
-	for i := range b.labels {
-		b.labels[i].id = 0
 	}
 	for i := range b.shapes {
 		b.shapes[i].leave()
@@ -921,13 +926,16 @@ func (b *builder) countInt(c int, n int64, record int) {
 	b.count(c, view(b.digits), record)
 }
 
-// zero prepares a counter for another block. The values are likely the same.
+// zero prepares a counter for another block. The values are likely the same, unless
+// they are such that the index does not count them.
 func (k *counter) zero() {
-	if len(k.values) > maxValues {
-		k.values, k.lookup = nil, nil
-	}
 	for i := range k.values {
-		k.values[i].n, k.values[i].record = 0, -1
+		v := &k.values[i]
+		if i >= maxValues || len(v.raw) > maxValue {
+			k.values, k.lookup = nil, nil
+			return
+		}
+		v.n, v.record = 0, -1
 	}
 }
 
