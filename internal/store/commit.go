@@ -111,7 +111,8 @@ type transaction struct {
 	first   int64 // block of the first filter in filters
 	count   int
 
-	shapes map[int64]int64 // added to event_shapes
+	stmts  map[string]*sql.Stmt // of the store, bound to tx
+	shapes map[int64]int64      // added to event_shapes
 	done   []func()        // what to do once it is committed
 	ended  bool
 }
@@ -128,14 +129,19 @@ func (s *Store) begin(ctx context.Context) (*transaction, error) {
 	}
 	return &transaction{
 		s: s, ctx: context.WithoutCancel(ctx), tx: tx, now: s.opts.Now().UnixNano(),
-		block: s.nextID.block, event: s.nextID.event, shapes: map[int64]int64{}, removed: map[int64]bool{},
+		block: s.nextID.block, event: s.nextID.event, stmts: map[string]*sql.Stmt{}, shapes: map[int64]int64{}, removed: map[int64]bool{},
 	}, nil
 }
 
 // prepared returns the statement, which is prepared once.
 func (t *transaction) prepared(query string) (*sql.Stmt, error) {
+	if stmt, ok := t.stmts[query]; ok {
+		return stmt, nil
+	}
 	stmt, ok := t.s.stmts[query]
-	if !ok {
+	if ok {
+		stmt = t.tx.StmtContext(t.ctx, stmt)
+	} else {
 		var err error
 		if stmt, err = t.tx.PrepareContext(t.ctx, query); err != nil {
 			return nil, err
@@ -150,9 +156,9 @@ func (t *transaction) prepared(query string) (*sql.Stmt, error) {
 				t.s.stmts[query] = again
 			}
 		})
-		return stmt, nil
 	}
-	return t.tx.StmtContext(t.ctx, stmt), nil
+	t.stmts[query] = stmt
+	return stmt, nil
 }
 
 func (t *transaction) exec(query string, args ...any) (sql.Result, error) {
