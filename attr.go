@@ -43,13 +43,12 @@ const (
 func (v Value) Type() ValueType { return v.typ }
 
 // A Value is a string, an integer, a boolean, a list of strings or a stack
-// [Frame]. Its zero value is the empty string.
+// [Frame]. Its zero value is the empty string. It is small, for a line has a dozen,
+// which are written and read for every record.
 type Value struct {
-	typ  valueType
-	num  int64
-	str  string
-	list *string // the first of num strings: attributes, of which a line has a dozen, stay small so
-	fr   *Frame
+	ref unsafe.Pointer // the bytes of a string, the first string of a list, a *Frame
+	num int64          // the integer, 1 if a boolean is true, the length of a string or of a list
+	typ valueType
 }
 
 // A Frame is one call of a stack trace.
@@ -62,7 +61,9 @@ type Frame struct {
 }
 
 // String makes a string value.
-func String(s string) Value { return Value{str: s} }
+func String(s string) Value {
+	return Value{ref: unsafe.Pointer(unsafe.StringData(s)), num: int64(len(s))}
+}
 
 // Int makes an integer value.
 func Int(n int64) Value { return Value{typ: typeInt, num: n} }
@@ -78,19 +79,22 @@ func Bool(b bool) Value {
 
 // Strings makes a list value.
 func Strings(l []string) Value {
-	return Value{typ: typeStrings, num: int64(len(l)), list: unsafe.SliceData(l)}
+	return Value{typ: typeStrings, num: int64(len(l)), ref: unsafe.Pointer(unsafe.SliceData(l))}
 }
 
 // FrameOf makes a stack frame value.
-func FrameOf(f Frame) Value { return Value{typ: typeFrame, fr: &f} }
+func FrameOf(f Frame) Value { return Value{typ: typeFrame, ref: unsafe.Pointer(&f)} }
 
 // String returns the value as text; a list is joined by commas.
 func (v Value) String() string {
 	if v.typ == typeString { // as nearly all are
-		return v.str
+		return v.string()
 	}
 	return v.format()
 }
+
+// string returns the bytes of a string value.
+func (v Value) string() string { return unsafe.String((*byte)(v.ref), v.num) }
 
 func (v Value) format() string {
 	switch v.typ {
@@ -101,9 +105,10 @@ func (v Value) format() string {
 	case typeStrings:
 		return strings.Join(v.strings(), ",")
 	case typeFrame:
-		return v.fr.Function + " (" + v.fr.File + ":" + strconv.Itoa(v.fr.Line) + ":" + strconv.Itoa(v.fr.Column) + ")"
+		f := v.Frame()
+		return f.Function + " (" + f.File + ":" + strconv.Itoa(f.Line) + ":" + strconv.Itoa(f.Column) + ")"
 	}
-	return v.str
+	return v.string()
 }
 
 // Int returns the value as an integer and whether it is one (a string of
@@ -113,7 +118,7 @@ func (v Value) Int() (int64, bool) {
 	case typeInt, typeBool:
 		return v.num, true
 	case typeString:
-		n, err := strconv.ParseInt(v.str, 10, 64)
+		n, err := strconv.ParseInt(v.string(), 10, 64)
 		return n, err == nil
 	}
 	return 0, false
@@ -124,17 +129,22 @@ func (v Value) List() []string {
 	switch {
 	case v.typ == typeStrings:
 		return v.strings()
-	case v.typ == typeString && v.str != "":
-		return []string{v.str}
+	case v.typ == typeString && v.num > 0:
+		return []string{v.string()}
 	}
 	return nil
 }
 
 // strings returns the strings of a list value.
-func (v Value) strings() []string { return unsafe.Slice(v.list, v.num) }
+func (v Value) strings() []string { return unsafe.Slice((*string)(v.ref), v.num) }
 
 // Frame returns the frame of a frame value, else nil.
-func (v Value) Frame() *Frame { return v.fr }
+func (v Value) Frame() *Frame {
+	if v.typ != typeFrame {
+		return nil
+	}
+	return (*Frame)(v.ref)
+}
 
 // MarshalJSON writes the value as the JSON type that it has.
 func (v Value) MarshalJSON() ([]byte, error) {
@@ -146,9 +156,9 @@ func (v Value) MarshalJSON() ([]byte, error) {
 	case typeStrings:
 		return json.Marshal(v.strings())
 	case typeFrame:
-		return json.Marshal(v.fr)
+		return json.Marshal(v.Frame())
 	}
-	return json.Marshal(v.str)
+	return json.Marshal(v.string())
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote.
@@ -159,15 +169,20 @@ func (v *Value) UnmarshalJSON(b []byte) error {
 	}
 	switch b[0] {
 	case '"':
-		return json.Unmarshal(b, &v.str)
+		var s string
+		err := json.Unmarshal(b, &s)
+		*v = String(s)
+		return err
 	case '[':
 		var l []string
 		err := json.Unmarshal(b, &l)
 		*v = Strings(l)
 		return err
 	case '{':
-		v.typ, v.fr = typeFrame, new(Frame)
-		return json.Unmarshal(b, v.fr)
+		var f Frame
+		err := json.Unmarshal(b, &f)
+		*v = FrameOf(f)
+		return err
 	case 't', 'f':
 		*v = Bool(b[0] == 't')
 		return nil
@@ -179,7 +194,7 @@ func (v *Value) UnmarshalJSON(b []byte) error {
 // Add appends a string attribute unless it is empty.
 func (a *Attrs) Add(key, s string) {
 	if s != "" {
-		*a = append(*a, Attr{key, Value{str: s}})
+		*a = append(*a, Attr{key, String(s)})
 	}
 }
 
@@ -224,19 +239,19 @@ func (a Attrs) Clone() Attrs {
 	c := make(Attrs, len(a))
 	for i := range a {
 		c[i] = a[i]
-		v := &c[i].Value
-		v.str = own(v.str)
-		if v.typ == typeStrings {
+		switch v := &c[i].Value; v.typ {
+		case typeString:
+			*v = String(own(v.string()))
+		case typeStrings:
 			l := make([]string, v.num)
 			for k, s := range v.strings() {
 				l[k] = own(s)
 			}
 			*v = Strings(l)
-		}
-		if v.fr != nil {
-			f := *v.fr
+		case typeFrame:
+			f := *v.Frame()
 			f.Function, f.File = own(f.Function), own(f.File)
-			v.fr = &f
+			*v = FrameOf(f)
 		}
 	}
 	return c

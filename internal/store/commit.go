@@ -113,7 +113,7 @@ type transaction struct {
 
 	stmts  map[string]*sql.Stmt // of the store, bound to tx
 	shapes map[int64]int64      // added to event_shapes
-	done   []func()        // what to do once it is committed
+	done   []func()             // what to do once it is committed
 	ended  bool
 }
 
