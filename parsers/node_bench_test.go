@@ -2,19 +2,24 @@ package parsers
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
 )
 
-// BenchmarkNodeTraces: an error log of a crash loop, and traces of every sort.
+// BenchmarkNodeTraces: error logs of a crash loop and of a service whose requests
+// fail, each with its own order, and traces of every sort that a version writes.
 func BenchmarkNodeTraces(b *testing.B) {
-	for _, name := range []string{"err_crash_loop", "node24", "node12"} {
-		data, err := os.ReadFile("testdata/node/" + name + ".log")
+	for _, name := range []string{"err_crash_loop", "nest_requests", "node24", "node12"} {
+		once, err := os.ReadFile("testdata/node/" + name + ".log")
 		if err != nil {
 			b.Fatal(err)
 		}
-		data = bytes.Repeat(data, 1+(1<<18)/len(data))
+		var data []byte
+		for order := 100; len(data) < 1<<18; order++ {
+			data = append(data, bytes.ReplaceAll(once, []byte("order 400"), fmt.Appendf(nil, "order %d", order))...)
+		}
 		b.Run(name, func(b *testing.B) { benchmarkStream(b, Options{}, data) })
 	}
 }
