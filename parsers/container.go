@@ -11,14 +11,14 @@ var containerFormats = []*format{
 	{name: "docker_json", first: "{", transport: true, peel: peelDockerJSON},
 	{name: "cri", first: "12", transport: true, peel: peelCRI},
 	{name: "heroku", first: "12", transport: true, peel: peelHeroku},
-	{name: "stamped", first: " 0123456789", transport: true, peel: peelStamped},
+	{name: "stamped", first: " 0123456789", signs: signLead, transport: true, peel: peelStamped},
 	{name: "kubectl_prefix", first: "[", transport: true, peel: peelKubectl},
 	{name: "concurrently", first: "[", transport: true, peel: peelConcurrently},
-	{name: "task_runner", first: "@abcdefghijklmnopqrstuvwxyz", transport: true, peel: peelTask},
+	{name: "task_runner", first: "@abcdefghijklmnopqrstuvwxyz", signs: signColon, transport: true, peel: peelTask},
 	{name: "pm2_bus", first: "P", transport: true, peel: peelPM2Bus},
-	{name: "prefixed", first: letterBytes + digitBytes + "_-./:@", transport: true, peel: peelPrefixed},
-	{name: "quoted", first: "> \t", transport: true, peel: peelQuoted},
-	{name: "grep", first: "./abcdefghijklmnopqrstuvwxyz", transport: true, peel: peelGrep},
+	{name: "prefixed", first: letterBytes + digitBytes + "_-./:@", signs: signBar, transport: true, peel: peelPrefixed},
+	{name: "quoted", first: "> \t", signs: signLead | signTime | signBracket | signBar | signField, transport: true, peel: peelQuoted},
+	{name: "grep", first: "./abcdefghijklmnopqrstuvwxyz", signs: signColon, transport: true, peel: peelGrep},
 }
 
 // peelDockerJSON takes a line of Docker's json-file driver:

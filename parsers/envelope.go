@@ -30,7 +30,6 @@ type Envelope struct {
 	pm2      bool   // PM2's daemon wrote the line, not one of its apps
 	frame    bool   // the whole line is a call of a stack
 	plain    bool   // it is known that no format peels the line
-	learn    bool   // no transport does, and it shall be known if no other does
 	indented bool   // see format.indented
 	ownTime  bool   // TimeText is a field of its own (JSON): the time of an inner format does not replace it
 	buf      []byte // where a format that has to decode its line (JSON) puts the body

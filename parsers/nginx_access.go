@@ -10,9 +10,9 @@ import (
 // lines with a time in brackets and a quoted request (combined and what people
 // make of it), JSON objects, and fields with names (key=value, LTSV).
 var nginxAccessFormats = []*format{
-	{name: "nginx_access", peel: peelAccessText, exact: true, parse: parseAccessText},
+	{name: "nginx_access", signs: signBracket, peel: peelAccessText, exact: true, parse: parseAccessText},
 	{name: "nginx_access_json", first: "{", peel: peelAccessJSON, parse: parseAccessJSON},
-	{name: "nginx_access_fields", peel: peelAccessFields, parse: parseAccessFields},
+	{name: "nginx_access_fields", signs: signField, peel: peelAccessFields, parse: parseAccessFields},
 }
 
 // An access is what an access log says about one request; all of it aliases the

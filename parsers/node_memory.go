@@ -72,34 +72,3 @@ func (t *seenTrace) learn(r *culprit.Record, given int) {
 	t.known, t.kind, t.message, t.severity = true, r.Kind, r.Message, r.Severity
 	t.attrs = append(t.attrs[:0], r.Attrs[given:]...)
 }
-
-// maxSeenLine bounds the lines that are kept.
-const maxSeenLine = 256
-
-// A lineMemory holds lines that no format peels, of those that came while a
-// trace was open: what stands around the calls of a stack is the same each time,
-// too. Whether a format peels a line depends on nothing but the line and the
-// stream's options.
-type lineMemory struct {
-	seed  maphash.Seed
-	slots [][]byte
-}
-
-func (m *lineMemory) holds(line []byte) bool {
-	return m.slots != nil && len(line) > 0 && len(line) <= maxSeenLine && bytes.Equal(*m.at(line), line)
-}
-
-func (m *lineMemory) learn(line []byte) {
-	if len(line) > maxSeenLine {
-		return
-	}
-	if m.slots == nil {
-		m.seed, m.slots = maphash.MakeSeed(), make([][]byte, 64)
-	}
-	slot := m.at(line)
-	*slot = append((*slot)[:0], line...)
-}
-
-func (m *lineMemory) at(line []byte) *[]byte {
-	return &m.slots[maphash.Bytes(m.seed, line)%uint64(len(m.slots))]
-}

@@ -35,9 +35,6 @@ func TestTraceMemory(t *testing.T) {
 			}
 		}
 		for no, line := range bytes.Split(data, []byte("\n")) {
-			if forget {
-				s.plain.slots = nil
-			}
 			s.Push(Line{Text: line, No: no + 1}, emit)
 		}
 		s.Close(emit)

@@ -1,6 +1,9 @@
 package parsers
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // The lists that a stream works with, in the order in which they are tried.
 // They are set in init since parsers may parse what is inside of their bodies.
@@ -43,6 +46,11 @@ func init() {
 	}
 
 	for _, f := range formats {
+		for b := range signsByFirst {
+			if f.first == "" || strings.IndexByte(f.first, byte(b)) >= 0 {
+				signsByFirst[b] |= cmp.Or(f.signs, signAny)
+			}
+		}
 		if f.transport {
 			enter(&transportsByFirst, f, f.first)
 		} else {

@@ -66,7 +66,6 @@ type Stream struct {
 	cutNo int            // and its number
 	lines int            // lines so far
 	end   culprit.Position
-	plain lineMemory      // lines that no format peels
 	tally map[string]*int // records by format
 	count *int            // that of the record before
 	named string          // and its name
@@ -166,11 +165,9 @@ func (s *Stream) push(l *Line, emit func(*culprit.Record)) {
 			s.bound(emit)
 			return
 		}
-		if s.bare != nil {
-			plain = frame || len(line) == 0 || s.plain.holds(line)
-			if plain && s.joinPlain(l, line, emit) {
-				return
-			}
+		plain = frame || len(line) == 0 || s.forced == nil && s.access == nil && unpeeled(line)
+		if plain && s.bare != nil && s.joinPlain(l, line, emit) {
+			return
 		}
 	}
 	e.reset()
@@ -184,7 +181,6 @@ func (s *Stream) push(l *Line, emit func(*culprit.Record)) {
 		e.frame, e.plain, e.Body = frame, plain, line
 	} else if f = s.quick(line, e); f == nil {
 		s.peel(line, e)
-		e.learn = s.bare != nil && e.Format == ""
 	}
 	k := e.key()
 	if f != nil {
@@ -425,9 +421,6 @@ func (s *Stream) inner(e *Envelope) *format {
 	f := s.program(e)
 	if f == nil {
 		e.Zoned = fixed
-		if e.learn {
-			s.plain.learn(e.Body)
-		}
 		return nil
 	}
 	e.Format = f.name
