@@ -349,6 +349,9 @@ func peelTask(_ *clock, line []byte, e *Envelope) bool {
 //
 // A time of day before the name stays text: it has no date.
 func peelPrefixed(_ *clock, line []byte, e *Envelope) bool {
+	if bytes.IndexByte(line, '|') < 0 {
+		return false
+	}
 	b := line
 	var at []byte
 	if len(b) > 10 && b[2] == ':' && b[8] == ' ' {

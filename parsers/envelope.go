@@ -58,11 +58,7 @@ func (e *Envelope) keep(dst *Envelope, buf []byte) []byte {
 	attrs, own := dst.Attrs[:0], dst.buf
 	*dst = *e
 	dst.Body, dst.Attrs, dst.buf, dst.looked = nil, attrs, own, ""
-	fields := [...]*string{&dst.TimeText, &dst.Host, &dst.Process, &dst.Unit, &dst.Facility, &dst.Stream, &dst.Prefix}
-	n := 0
-	for _, f := range fields {
-		n += len(*f)
-	}
+	n := len(e.TimeText) + len(e.Host) + len(e.Process) + len(e.Unit) + len(e.Facility) + len(e.Stream) + len(e.Prefix)
 	for i := range e.Attrs {
 		if v := &e.Attrs[i].Value; v.Type() == culprit.TypeString {
 			n += len(v.String())
@@ -75,7 +71,7 @@ func (e *Envelope) keep(dst *Envelope, buf []byte) []byte {
 		buf = make([]byte, 0, n+64)
 	}
 	buf = buf[:0]
-	for _, f := range fields {
+	for _, f := range [...]*string{&dst.TimeText, &dst.Host, &dst.Process, &dst.Unit, &dst.Facility, &dst.Stream, &dst.Prefix} {
 		from := len(buf)
 		buf = append(buf, *f...)
 		*f = text(buf[from:])

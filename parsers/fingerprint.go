@@ -136,18 +136,17 @@ func appendNormal(b []byte, m string) []byte {
 			}
 			i++
 		case isIdent(c) && c < 0x80:
-			if u := uuidLen(m[i:]); u > 0 {
-				b = append(b, '#')
-				i += u
-				continue
-			}
 			n, number := 0, false
 			for ; i+n < len(m) && isIdent(m[i+n]) && m[i+n] < 0x80; n++ {
 				number = number || digit(m[i+n])
 			}
-			if w := m[i : i+n]; number {
+			switch w := m[i : i+n]; {
+			case n == 8 && uuidLen(m[i:]) > 0:
+				b = append(b, '#')
+				n = uuidLen(m[i:])
+			case number:
 				b = appendWord(b, w)
-			} else {
+			default:
 				b = append(b, w...)
 			}
 			i += n

@@ -24,9 +24,9 @@ func property(rest string) (key, value string, ok bool) {
 	if i <= 0 || i > 40 || i+2 > len(rest) {
 		return "", "", false
 	}
-	key = strings.Trim(rest[:i], `'"[]`)
-	for k := range len(key) {
-		if !isIdent(key[k]) {
+	key = rest[:i]
+	if !nameWord(key) {
+		if key = strings.Trim(key, `'"[]`); key != "" && !nameWord(key) {
 			return "", "", false
 		}
 	}
