@@ -329,9 +329,13 @@ func peelTask(_ *clock, line []byte, e *Envelope) bool {
 	if i == 0 || i == len(line) || line[i] != ':' && (line[i] != ' ' || !slash) {
 		return false
 	}
+	rest := line[i+1:]
 	for _, t := range tasks {
-		b, ok := bytes.CutPrefix(line[i+1:], []byte(t))
-		if !ok || len(b) == 0 || b[0] != ':' || len(b) > 1 && b[1] != ' ' {
+		if len(rest) <= len(t) || rest[0] != t[0] || string(rest[:len(t)]) != t {
+			continue
+		}
+		b := rest[len(t):]
+		if b[0] != ':' || len(b) > 1 && b[1] != ' ' {
 			continue
 		}
 		e.Prefix, e.Body = text(line[:i]), trimSpace(b[1:])

@@ -121,21 +121,7 @@ func appendNormal(b []byte, m string) []byte {
 	for i := 0; i < len(m); {
 		c := m[i]
 		switch {
-		case c == '/' && (i == 0 || !isIdent(m[i-1]) && m[i-1] != '.' && m[i-1] != '/') || drivePath(m, i):
-			n := pathLen(m[i:])
-			if p := m[i : i+n]; strings.Count(p, "/") >= 2 || drivePath(m, i) {
-				b = appendFile(b, p)
-				i += n
-				continue
-			}
-			b = append(b, c)
-			i++
-		case c == '\n' || c == '\r' || c == '\t' || c == ' ':
-			if n := len(b); n == 0 || b[n-1] != ' ' {
-				b = append(b, ' ')
-			}
-			i++
-		case isIdent(c) && c < 0x80:
+		case isIdent(c) && c < 0x80 && !drivePath(m, i):
 			n, number := 0, false
 			for ; i+n < len(m) && isIdent(m[i+n]) && m[i+n] < 0x80; n++ {
 				number = number || digit(m[i+n])
@@ -150,6 +136,20 @@ func appendNormal(b []byte, m string) []byte {
 				b = append(b, w...)
 			}
 			i += n
+		case c == '/' && (i == 0 || !isIdent(m[i-1]) && m[i-1] != '.' && m[i-1] != '/') || drivePath(m, i):
+			n := pathLen(m[i:])
+			if p := m[i : i+n]; strings.Count(p, "/") >= 2 || drivePath(m, i) {
+				b = appendFile(b, p)
+				i += n
+				continue
+			}
+			b = append(b, c)
+			i++
+		case c == '\n' || c == '\r' || c == '\t' || c == ' ':
+			if n := len(b); n == 0 || b[n-1] != ' ' {
+				b = append(b, ' ')
+			}
+			i++
 		default:
 			b = append(b, c)
 			i++

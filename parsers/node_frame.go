@@ -132,6 +132,9 @@ func frameSite(s string, indented bool) bool {
 		inner = s[i+2 : n-1]
 	}
 	line, col, path := placeOf(inner)
+	if col > 0 && path != "" { // nearly always
+		return true
+	}
 	return scriptPlace(inner, line, col, path, indented)
 }
 

@@ -11,7 +11,7 @@ type signSet uint8
 
 const (
 	signLead    signSet = 1 << iota // a digit comes first, behind spaces and marks of quotation
-	signTime                        // a colon behind a digit, as in every time of day
+	signTime                        // the first colon stands behind a digit, as in a time of day
 	signColon                       // :
 	signBracket                     // [
 	signBar                         // |
@@ -41,10 +41,12 @@ func unpeeled(line []byte) bool {
 	if wanted&signLead != 0 && i < len(line) && digit(line[i]) {
 		return false
 	}
-	for ; i < len(line); i++ {
+	for colons := 0; i < len(line); i++ {
 		sign := signOf[line[i]]
-		if sign == signColon && i > 0 && digit(line[i-1]) {
-			sign |= signTime
+		if sign == signColon {
+			if colons++; colons == 1 && i > 0 && digit(line[i-1]) {
+				sign |= signTime
+			}
 		}
 		if sign&wanted != 0 {
 			return false

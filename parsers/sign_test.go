@@ -36,7 +36,7 @@ func TestSigns(t *testing.T) {
 }
 
 func TestUnpeeled(t *testing.T) {
-	for _, line := range []string{"    throw er; // Unhandled 'error' event", "  errno: -111,", "  address: '127.0.0.1',", "Node.js v24.21.0", "}", "^", "- /srv/app/main.js"} {
+	for _, line := range []string{"    throw er; // Unhandled 'error' event", "  errno: -111,", "  address: '127.0.0.1',", "Node.js v24.21.0", "Error: connect ECONNREFUSED 127.0.0.1:5432", "}", "^", "- /srv/app/main.js"} {
 		if !unpeeled([]byte(line)) {
 			t.Errorf("%q may be peeled", line)
 		}
