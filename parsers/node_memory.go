@@ -8,7 +8,7 @@ import (
 )
 
 // A program in a crash loop writes the very same trace each time it starts. So
-// the last traces of a stream are kept with what they mean.
+// the last traces of a stream that came twice are kept with what they mean.
 
 // maxSeen bounds the text of a trace that is kept.
 const maxSeen = 16 << 10
@@ -23,6 +23,7 @@ type traceMemory struct {
 // A seenTrace is the text of a record and what parseNode made of it. All that
 // its meaning depends on besides the text is kept with it.
 type seenTrace struct {
+	hash     uint64
 	text     []byte
 	format   string
 	given    [2]culprit.Severity // of the envelope and of the record before it was read
@@ -34,7 +35,8 @@ type seenTrace struct {
 	attrs    culprit.Attrs
 }
 
-// at returns the place of a body, nil for one that is too long.
+// at returns the place of a body, nil for one that is too long or comes for the
+// first time, as most errors never come again.
 func (m *traceMemory) at(body []byte) *seenTrace {
 	if len(body) > maxSeen {
 		return nil
@@ -42,7 +44,13 @@ func (m *traceMemory) at(body []byte) *seenTrace {
 	if m.slots == nil {
 		m.seed, m.slots = maphash.MakeSeed(), make([]seenTrace, 64)
 	}
-	return &m.slots[maphash.Bytes(m.seed, body)%uint64(len(m.slots))]
+	hash := maphash.Bytes(m.seed, body)
+	t := &m.slots[hash%uint64(len(m.slots))]
+	if t.hash != hash {
+		t.hash, t.known = hash, false
+		return nil
+	}
+	return t
 }
 
 // recall gives r the meaning of body if it is that of the place.
