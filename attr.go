@@ -81,8 +81,8 @@ func Strings(l []string) Value {
 	return Value{typ: typeStrings, num: int64(len(l)), list: unsafe.SliceData(l)}
 }
 
-// FrameOf makes a stack frame value.
-func FrameOf(f Frame) Value { return Value{typ: typeFrame, fr: &f} }
+// FrameOf makes a stack frame value, which shares f.
+func FrameOf(f *Frame) Value { return Value{typ: typeFrame, fr: f} }
 
 // String returns the value as text; a list is joined by commas.
 func (v Value) String() string {

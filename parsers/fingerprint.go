@@ -33,7 +33,7 @@ func Fingerprint(record []byte) (id string, parts []string) {
 		return "", nil
 	}
 	b := x.appendParts(nil)
-	return hashParts(b), strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
+	return text(appendID(nil, b)), strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
 }
 
 // bodyOf takes the envelopes off the lines of a record.
@@ -68,18 +68,17 @@ func bodyOf(record []byte) (string, Envelope) {
 	}
 }
 
-// hashParts is FNV-1a of the parts, in 16 hexadecimal digits.
-func hashParts(b []byte) string {
+// appendID appends FNV-1a of the parts in 16 hexadecimal digits.
+func appendID(b, parts []byte) []byte {
 	h := uint64(14695981039346656037)
-	for _, c := range b {
+	for _, c := range parts {
 		h = (h ^ uint64(c)) * 1099511628211
 	}
 	const hex = "0123456789abcdef"
-	var id [16]byte
-	for i := range id {
-		id[i] = hex[h>>(60-4*i)&15]
+	for shift := 60; shift >= 0; shift -= 4 {
+		b = append(b, hex[h>>shift&15])
 	}
-	return string(id[:])
+	return b
 }
 
 // maxNormal bounds the part of a message that is compared.

@@ -28,7 +28,7 @@ type seenTrace struct {
 	format   string
 	given    [2]culprit.Severity // of the envelope and of the record before it was read
 	handler  bool                // see exceptionContext
-	known    bool                // what follows is the meaning of text
+	known    bool                // what stands here is the meaning of text
 	kind     culprit.Kind
 	message  string
 	severity culprit.Severity
@@ -63,20 +63,13 @@ func (t *seenTrace) recall(e *Envelope, body []byte, r *culprit.Record) bool {
 	return true
 }
 
-// keep puts a body in the place of another and returns the copy: what is read
-// from it stays valid until the next.
-func (t *seenTrace) keep(e *Envelope, body []byte, r *culprit.Record) []byte {
-	t.text = append(t.text[:0], body...)
-	t.format, t.given, t.handler, t.known = e.Format, [2]culprit.Severity{e.Severity, r.Severity}, exceptionContext(e), false
-	return t.text
-}
-
-// learn notes what the body means if it is an error: r, of whose attributes the
-// first given come from the envelope.
-func (t *seenTrace) learn(r *culprit.Record, given int) {
-	if n := len(r.Attrs); n == given || r.Attrs[n-1].Key != "fingerprint" {
+// learn puts a body that parseNode has read in the place of another, if it is an
+// error: r, which had so many attributes and that severity before.
+func (t *seenTrace) learn(e *Envelope, severity culprit.Severity, body []byte, r *culprit.Record, attrs int) {
+	if n := len(r.Attrs); n == attrs || r.Attrs[n-1].Key != "fingerprint" {
 		return
 	}
-	t.known, t.kind, t.message, t.severity = true, r.Kind, r.Message, r.Severity
-	t.attrs = append(t.attrs[:0], r.Attrs[given:]...)
+	t.text = append(t.text[:0], body...)
+	t.format, t.given, t.handler, t.known = e.Format, [2]culprit.Severity{e.Severity, severity}, exceptionContext(e), true
+	t.kind, t.message, t.severity, t.attrs = r.Kind, own(r.Message), r.Severity, r.Attrs[attrs:].Clone()
 }
