@@ -32,7 +32,7 @@ var lineWords phraseScan
 // stands; they are those that are rarest in text.
 type phraseScan struct {
 	seen [1 << 10]uint64 // a bit for each hash of which there is an entry
-	slot [1 << 10]uint16 // 1 + index of the first entry by the first bits of the hash, 0 if there is none
+	slot [1 << 12]uint16 // 1 + index of the first entry by the first bits of the hash, 0 if there is none
 	list []phraseEntry
 	sets int
 	all  phraseSet // counts as found in every text, for tests
@@ -87,7 +87,7 @@ func (p *phraseScan) add(s string, set phraseSet, fold bool) {
 func (p *phraseScan) enter(gram uint32, e phraseEntry) {
 	e.hash = phraseHash(gram)
 	p.seen[e.hash>>6] |= 1 << (e.hash & 63)
-	slot := &p.slot[e.hash>>6]
+	slot := &p.slot[e.hash>>4]
 	e.next = *slot
 	p.list = append(p.list, e)
 	*slot = uint16(len(p.list))
@@ -124,7 +124,7 @@ func (p *phraseScan) scan(s string) phraseSet {
 // entered adds to found the sets of the phrases that are entered under h and
 // stand in s where i is the place of their three bytes.
 func (p *phraseScan) entered(h uint32, s string, i int, found phraseSet) phraseSet {
-	for k := p.slot[h>>6]; k != 0; {
+	for k := p.slot[h>>4]; k != 0; {
 		e := &p.list[k-1]
 		if from := i - e.at; e.hash == h && e.set&^found != 0 && from >= 0 && from+len(e.text) <= len(s) {
 			// Many words share three letters: a look at the first byte saves the rest.
