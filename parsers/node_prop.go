@@ -218,9 +218,7 @@ func (p *errorProps) fromMessage(m string) {
 	before := strings.TrimRight(m[:at], " ")
 	rest := m[at+len(code):]
 	verb := before[strings.LastIndexByte(before, ' ')+1:]
-	if i := strings.LastIndexAny(verb, ":\n"); i >= 0 {
-		verb = verb[i+1:]
-	}
+	verb = verb[max(strings.LastIndexByte(verb, ':'), strings.LastIndexByte(verb, '\n'))+1:]
 	if systemCalls[verb] {
 		setOnce(&p.syscall, verb)
 	} else {
