@@ -10,7 +10,8 @@ func printable(line []byte) bool {
 		return false
 	}
 	const ones = 0x0101010101010101
-	var odd uint64              // the highest bit of each byte that is none
+	// The highest bit of each byte that is none.
+	var odd uint64
 	if n := len(line); n >= 8 { // the last eight bytes may overlap those before
 		for i := 0; i+8 < n; i += 8 {
 			x := binary.LittleEndian.Uint64(line[i:])

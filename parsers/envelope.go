@@ -28,7 +28,6 @@ type Envelope struct {
 	Attrs  culprit.Attrs // attributes that the envelope itself gives; kept by the stream and used again
 
 	pm2      bool   // PM2's daemon wrote the line, not one of its apps
-	frame    bool   // the whole line is a call of a stack
 	plain    bool   // it is known that no format peels the line
 	indented bool   // see format.indented
 	ownTime  bool   // TimeText is a field of its own (JSON): the time of an inner format does not replace it

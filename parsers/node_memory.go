@@ -23,7 +23,7 @@ type traceMemory struct {
 // A seenTrace is the text of a record and what parseNode made of it. All that
 // its meaning depends on besides the text is kept with it.
 type seenTrace struct {
-	hash     uint64
+	hash     uint64 // of the last text that came to this place
 	text     []byte
 	format   string
 	given    [2]culprit.Severity // of the envelope and of the record before it was read

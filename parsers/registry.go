@@ -2,6 +2,7 @@ package parsers
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 )
 
@@ -46,15 +47,15 @@ func init() {
 	}
 
 	for _, f := range formats {
-		for b := range signsByFirst {
-			if f.first == "" || strings.IndexByte(f.first, byte(b)) >= 0 {
-				signsByFirst[b] |= cmp.Or(f.signs, signAny)
-			}
-		}
 		if f.transport {
 			enter(&transportsByFirst, f, f.first)
 		} else {
 			enter(&innerByFirst, f, f.first)
+		}
+	}
+	for b := range signsByFirst {
+		for _, f := range slices.Concat(transportsByFirst[b], innerByFirst[b]) {
+			signsByFirst[b] |= cmp.Or(f.signs, signAny)
 		}
 	}
 	for _, r := range rules {

@@ -28,7 +28,7 @@ var signOf = [256]signSet{':': signColon, '[': signBracket, '|': signBar, '=': s
 var signsByFirst [256]signSet
 
 // unpeeled reports whether a line has none of the signs of the formats that
-// peel lines with its first byte. Those of Options.LogFormat have none.
+// peel lines with its first byte. Formats of Options.LogFormat have no signs.
 func unpeeled(line []byte) bool {
 	wanted := signsByFirst[line[0]]
 	if wanted&signAny != 0 {

@@ -177,8 +177,8 @@ func (s *Stream) push(l *Line, emit func(*culprit.Record)) {
 		*e = *l.Entry
 		e.Attrs, e.buf = append(attrs, l.Entry.Attrs...), buf
 		e.Body = line
-	} else if frame || plain {
-		e.frame, e.plain, e.Body = frame, plain, line
+	} else if plain {
+		e.plain, e.Body = true, line
 	} else if f = s.quick(line, e); f == nil {
 		s.peel(line, e)
 	}
@@ -412,7 +412,7 @@ func (s *Stream) layer(line []byte, e *Envelope) bool {
 
 // inner takes the program's own envelope off the body of e.
 func (s *Stream) inner(e *Envelope) *format {
-	if len(e.Body) == 0 || e.frame || e.plain || e.Format != "" && isFrame(text(e.Body)) {
+	if len(e.Body) == 0 || e.plain || e.Format != "" && isFrame(text(e.Body)) {
 		return nil // no envelope looks like a call of a stack
 	}
 	outer, stamp, bare := e.Time, e.TimeText, e.Format == ""
