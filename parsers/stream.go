@@ -165,7 +165,7 @@ func (s *Stream) push(l *Line, emit func(*culprit.Record)) {
 			s.bound(emit)
 			return
 		}
-		plain = frame || len(line) == 0 || s.forced == nil && s.access == nil && unpeeled(line)
+		plain = frame && s.bare != nil || len(line) == 0 || s.forced == nil && s.access == nil && unpeeled(line)
 		if plain && s.bare != nil && s.joinPlain(l, line, emit) {
 			return
 		}
