@@ -39,7 +39,9 @@ type Envelope struct {
 
 // reset empties e and keeps its buffers.
 func (e *Envelope) reset() {
-	*e = Envelope{Severity: culprit.SeverityNone, Attrs: e.Attrs[:0], buf: e.buf[:0]}
+	attrs, buf := e.Attrs[:0], e.buf[:0]
+	*e = Envelope{} // in place, not by way of a copy
+	e.Severity, e.Attrs, e.buf = culprit.SeverityNone, attrs, buf
 }
 
 // key tells programs in one source apart: lines of different keys never join.

@@ -170,17 +170,21 @@ func (s *Stream) push(l *Line, emit func(*culprit.Record)) {
 			return
 		}
 	}
-	e.reset()
 	var f *format
-	if l.Entry != nil {
-		attrs, buf := e.Attrs, e.buf
+	switch {
+	case l.Entry != nil:
+		attrs, buf := e.Attrs[:0], e.buf[:0]
 		*e = *l.Entry
 		e.Attrs, e.buf = append(attrs, l.Entry.Attrs...), buf
 		e.Body = line
-	} else if plain {
+	case plain:
+		e.reset()
 		e.plain, e.Body = true, line
-	} else if f = s.quick(line, e); f == nil {
-		s.peel(line, e)
+	default:
+		e.reset()
+		if f = s.quick(line, e); f == nil {
+			s.peel(line, e)
+		}
 	}
 	k := e.key()
 	if f != nil {
