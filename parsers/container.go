@@ -530,7 +530,7 @@ func peelGrep(c *clock, line []byte, e *Envelope) bool {
 		i++
 	}
 	path := line[:i]
-	if len(line)-i < 24 || path[0] != '/' && !bytes.Contains(path, []byte("log")) && !bytes.HasSuffix(path, []byte("messages")) {
+	if i == 0 || len(line)-i < 24 || path[0] != '/' && !bytes.Contains(path, []byte("log")) && !bytes.HasSuffix(path, []byte("messages")) {
 		return false
 	}
 	b := line[i+1:]
