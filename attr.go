@@ -82,8 +82,8 @@ func Strings(l []string) Value {
 	return Value{typ: typeStrings, num: int64(len(l)), ref: unsafe.Pointer(unsafe.SliceData(l))}
 }
 
-// FrameOf makes a stack frame value.
-func FrameOf(f Frame) Value { return Value{typ: typeFrame, ref: unsafe.Pointer(&f)} }
+// FrameOf makes a stack frame value, which shares f.
+func FrameOf(f *Frame) Value { return Value{typ: typeFrame, ref: unsafe.Pointer(f)} }
 
 // String returns the value as text; a list is joined by commas.
 func (v Value) String() string {
@@ -181,7 +181,7 @@ func (v *Value) UnmarshalJSON(b []byte) error {
 	case '{':
 		var f Frame
 		err := json.Unmarshal(b, &f)
-		*v = FrameOf(f)
+		*v = FrameOf(&f)
 		return err
 	case 't', 'f':
 		*v = Bool(b[0] == 't')
@@ -251,7 +251,7 @@ func (a Attrs) Clone() Attrs {
 		case typeFrame:
 			f := *v.Frame()
 			f.Function, f.File = own(f.Function), own(f.File)
-			*v = FrameOf(f)
+			*v = FrameOf(&f)
 		}
 	}
 	return c

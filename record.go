@@ -56,7 +56,9 @@ type Record struct {
 
 // Reset empties r for the next record and keeps its attribute slice.
 func (r *Record) Reset() {
-	*r = Record{Severity: SeverityNone, Attrs: r.Attrs[:0]}
+	attrs := r.Attrs[:0]
+	*r = Record{} // in place, not by way of a copy
+	r.Severity, r.Attrs = SeverityNone, attrs
 }
 
 // Clone returns a copy that shares no memory with r.

@@ -13,6 +13,7 @@ import (
 var reflogFormat = &format{
 	name:  "git_reflog",
 	first: "0123456789abcdef",
+	signs: signAngle,
 	exact: true,
 	peel: func(c *clock, line []byte, e *Envelope) bool {
 		if len(line) < 100 || line[40] != ' ' || line[81] != ' ' || !hexWord(line[:40]) || !hexWord(line[41:81]) {

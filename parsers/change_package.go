@@ -69,6 +69,7 @@ func parseDpkg(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
 var aptFormat = &format{
 	name:   "apt_history",
 	first:  "S",
+	signs:  signColon,
 	sticky: true,
 	peel: func(c *clock, line []byte, e *Envelope) bool {
 		at, ok := bytes.CutPrefix(line, []byte("Start-Date: "))

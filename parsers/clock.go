@@ -1,6 +1,10 @@
 package parsers
 
-import "time"
+import (
+	"time"
+
+	"culprit"
+)
 
 // A Zone gives the offset from UTC, in seconds, that a machine used at a wall
 // clock time. The wall time is Unix seconds of the same digits read as UTC.
@@ -67,7 +71,8 @@ type clock struct {
 	seen      stamp // the last time that a word follows, and its text
 	seenText  [40]byte
 	nginx     nginxMemory
-	parts     []byte // of a fingerprint; kept for its memory
+	parts     []byte        // of a fingerprint, and behind them its id; kept for their memory
+	top, app  culprit.Frame // of the last record that has them
 	traces    traceMemory
 }
 

@@ -10,11 +10,16 @@ func printable(line []byte) bool {
 		return false
 	}
 	const ones = 0x0101010101010101
-	var odd uint64 // the highest bit of each byte that is none
-	for len(line) >= 8 {
-		x := binary.LittleEndian.Uint64(line)
+	// The highest bit of each byte that is none.
+	var odd uint64
+	if n := len(line); n >= 8 { // the last eight bytes may overlap those before
+		for i := 0; i+8 < n; i += 8 {
+			x := binary.LittleEndian.Uint64(line[i:])
+			odd |= x | (x - 0x20*ones)
+		}
+		x := binary.LittleEndian.Uint64(line[n-8:])
 		odd |= x | (x - 0x20*ones)
-		line = line[8:]
+		return odd&(0x80*ones) == 0
 	}
 	for _, b := range line {
 		odd |= uint64(b | (b - 0x20))

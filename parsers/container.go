@@ -11,14 +11,14 @@ var containerFormats = []*format{
 	{name: "docker_json", first: "{", transport: true, peel: peelDockerJSON},
 	{name: "cri", first: "12", transport: true, peel: peelCRI},
 	{name: "heroku", first: "12", transport: true, peel: peelHeroku},
-	{name: "stamped", first: " 0123456789", transport: true, peel: peelStamped},
+	{name: "stamped", first: " 0123456789", signs: signLead, transport: true, peel: peelStamped},
 	{name: "kubectl_prefix", first: "[", transport: true, peel: peelKubectl},
 	{name: "concurrently", first: "[", transport: true, peel: peelConcurrently},
-	{name: "task_runner", first: "@abcdefghijklmnopqrstuvwxyz", transport: true, peel: peelTask},
+	{name: "task_runner", first: "@abcdefghijklmnopqrstuvwxyz", signs: signColon, transport: true, peel: peelTask},
 	{name: "pm2_bus", first: "P", transport: true, peel: peelPM2Bus},
-	{name: "prefixed", first: letterBytes + digitBytes + "_-./:@", transport: true, peel: peelPrefixed},
-	{name: "quoted", first: "> \t", transport: true, peel: peelQuoted},
-	{name: "grep", first: "./abcdefghijklmnopqrstuvwxyz", transport: true, peel: peelGrep},
+	{name: "prefixed", first: letterBytes + digitBytes + "_-./:@", signs: signBar, transport: true, peel: peelPrefixed},
+	{name: "quoted", first: "> \t", signs: signLead | signTime | signBracket | signBar | signField, transport: true, peel: peelQuoted},
+	{name: "grep", first: "./abcdefghijklmnopqrstuvwxyz", signs: signColon, transport: true, peel: peelGrep},
 }
 
 // peelDockerJSON takes a line of Docker's json-file driver:
@@ -329,9 +329,13 @@ func peelTask(_ *clock, line []byte, e *Envelope) bool {
 	if i == 0 || i == len(line) || line[i] != ':' && (line[i] != ' ' || !slash) {
 		return false
 	}
+	rest := line[i+1:]
 	for _, t := range tasks {
-		b, ok := bytes.CutPrefix(line[i+1:], []byte(t))
-		if !ok || len(b) == 0 || b[0] != ':' || len(b) > 1 && b[1] != ' ' {
+		if len(rest) <= len(t) || rest[0] != t[0] || string(rest[:len(t)]) != t {
+			continue
+		}
+		b := rest[len(t):]
+		if b[0] != ':' || len(b) > 1 && b[1] != ' ' {
 			continue
 		}
 		e.Prefix, e.Body = text(line[:i]), trimSpace(b[1:])
@@ -349,6 +353,9 @@ func peelTask(_ *clock, line []byte, e *Envelope) bool {
 //
 // A time of day before the name stays text: it has no date.
 func peelPrefixed(_ *clock, line []byte, e *Envelope) bool {
+	if bytes.IndexByte(line, '|') < 0 {
+		return false
+	}
 	b := line
 	var at []byte
 	if len(b) > 10 && b[2] == ':' && b[8] == ' ' {
@@ -523,7 +530,7 @@ func peelGrep(c *clock, line []byte, e *Envelope) bool {
 		i++
 	}
 	path := line[:i]
-	if len(line)-i < 24 || path[0] != '/' && !bytes.Contains(path, []byte("log")) && !bytes.HasSuffix(path, []byte("messages")) {
+	if i == 0 || len(line)-i < 24 || path[0] != '/' && !bytes.Contains(path, []byte("log")) && !bytes.HasSuffix(path, []byte("messages")) {
 		return false
 	}
 	b := line[i+1:]

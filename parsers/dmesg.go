@@ -8,7 +8,7 @@ import (
 
 // dmesgFormat is what dmesg prints: with seconds since boot, with -T, with
 // --time-format iso, with -x or -r.
-var dmesgFormat = &format{name: "dmesg", first: "[<kudl0123456789", transport: true, indented: true, peel: peelDmesg}
+var dmesgFormat = &format{name: "dmesg", first: "[<kudl0123456789", signs: signColon | signBracket, transport: true, indented: true, peel: peelDmesg}
 
 func peelDmesg(c *clock, line []byte, e *Envelope) bool {
 	b := line

@@ -28,9 +28,7 @@ type Envelope struct {
 	Attrs  culprit.Attrs // attributes that the envelope itself gives; kept by the stream and used again
 
 	pm2      bool   // PM2's daemon wrote the line, not one of its apps
-	frame    bool   // the whole line is a call of a stack
 	plain    bool   // it is known that no format peels the line
-	learn    bool   // no transport does, and it shall be known if no other does
 	indented bool   // see format.indented
 	ownTime  bool   // TimeText is a field of its own (JSON): the time of an inner format does not replace it
 	buf      []byte // where a format that has to decode its line (JSON) puts the body
@@ -41,7 +39,9 @@ type Envelope struct {
 
 // reset empties e and keeps its buffers.
 func (e *Envelope) reset() {
-	*e = Envelope{Severity: culprit.SeverityNone, Attrs: e.Attrs[:0], buf: e.buf[:0]}
+	attrs, buf := e.Attrs[:0], e.buf[:0]
+	*e = Envelope{} // in place, not by way of a copy
+	e.Severity, e.Attrs, e.buf = culprit.SeverityNone, attrs, buf
 }
 
 // key tells programs in one source apart: lines of different keys never join.
@@ -59,11 +59,7 @@ func (e *Envelope) keep(dst *Envelope, buf []byte) []byte {
 	attrs, own := dst.Attrs[:0], dst.buf
 	*dst = *e
 	dst.Body, dst.Attrs, dst.buf, dst.looked = nil, attrs, own, ""
-	fields := [...]*string{&dst.TimeText, &dst.Host, &dst.Process, &dst.Unit, &dst.Facility, &dst.Stream, &dst.Prefix}
-	n := 0
-	for _, f := range fields {
-		n += len(*f)
-	}
+	n := len(e.TimeText) + len(e.Host) + len(e.Process) + len(e.Unit) + len(e.Facility) + len(e.Stream) + len(e.Prefix)
 	for i := range e.Attrs {
 		if v := &e.Attrs[i].Value; v.Type() == culprit.TypeString {
 			n += len(v.String())
@@ -76,7 +72,7 @@ func (e *Envelope) keep(dst *Envelope, buf []byte) []byte {
 		buf = make([]byte, 0, n+64)
 	}
 	buf = buf[:0]
-	for _, f := range fields {
+	for _, f := range [...]*string{&dst.TimeText, &dst.Host, &dst.Process, &dst.Unit, &dst.Facility, &dst.Stream, &dst.Prefix} {
 		from := len(buf)
 		buf = append(buf, *f...)
 		*f = text(buf[from:])

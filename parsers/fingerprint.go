@@ -33,7 +33,7 @@ func Fingerprint(record []byte) (id string, parts []string) {
 		return "", nil
 	}
 	b := x.appendParts(nil)
-	return hashParts(b), strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
+	return text(appendID(nil, b)), strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
 }
 
 // bodyOf takes the envelopes off the lines of a record.
@@ -68,18 +68,17 @@ func bodyOf(record []byte) (string, Envelope) {
 	}
 }
 
-// hashParts is FNV-1a of the parts, in 16 hexadecimal digits.
-func hashParts(b []byte) string {
+// appendID appends FNV-1a of the parts in 16 hexadecimal digits.
+func appendID(b, parts []byte) []byte {
 	h := uint64(14695981039346656037)
-	for _, c := range b {
+	for _, c := range parts {
 		h = (h ^ uint64(c)) * 1099511628211
 	}
 	const hex = "0123456789abcdef"
-	var id [16]byte
-	for i := range id {
-		id[i] = hex[h>>(60-4*i)&15]
+	for shift := 60; shift >= 0; shift -= 4 {
+		b = append(b, hex[h>>shift&15])
 	}
-	return string(id[:])
+	return b
 }
 
 // maxNormal bounds the part of a message that is compared.
@@ -121,6 +120,21 @@ func appendNormal(b []byte, m string) []byte {
 	for i := 0; i < len(m); {
 		c := m[i]
 		switch {
+		case isIdent(c) && c < 0x80 && !drivePath(m, i):
+			n, number := 0, false
+			for ; i+n < len(m) && isIdent(m[i+n]) && m[i+n] < 0x80; n++ {
+				number = number || digit(m[i+n])
+			}
+			switch w := m[i : i+n]; {
+			case n == 8 && uuidLen(m[i:]) > 0:
+				b = append(b, '#')
+				n = uuidLen(m[i:])
+			case number:
+				b = appendWord(b, w)
+			default:
+				b = append(b, w...)
+			}
+			i += n
 		case c == '/' && (i == 0 || !isIdent(m[i-1]) && m[i-1] != '.' && m[i-1] != '/') || drivePath(m, i):
 			n := pathLen(m[i:])
 			if p := m[i : i+n]; strings.Count(p, "/") >= 2 || drivePath(m, i) {
@@ -135,22 +149,6 @@ func appendNormal(b []byte, m string) []byte {
 				b = append(b, ' ')
 			}
 			i++
-		case isIdent(c) && c < 0x80:
-			if u := uuidLen(m[i:]); u > 0 {
-				b = append(b, '#')
-				i += u
-				continue
-			}
-			n, number := 0, false
-			for ; i+n < len(m) && isIdent(m[i+n]) && m[i+n] < 0x80; n++ {
-				number = number || digit(m[i+n])
-			}
-			if w := m[i : i+n]; number {
-				b = appendWord(b, w)
-			} else {
-				b = append(b, w...)
-			}
-			i += n
 		default:
 			b = append(b, c)
 			i++

@@ -14,6 +14,9 @@ type format struct {
 	// first holds the bytes that a line of the format may begin with; "" is any.
 	first string
 
+	// signs, where set, are those of which every line of the format has one.
+	signs signSet
+
 	// transport says that the envelope stands around every line. What tells
 	// programs apart (the key of an envelope) comes from transports alone.
 	transport bool

@@ -23,7 +23,7 @@ var loggerFormats = []*format{
 	{name: formatPinoPretty, first: "[", peel: peelPinoPretty},
 	lambdaFormat,
 	{name: formatNodeRED, first: "0123456789", peel: peelNodeRED},
-	{name: formatConsole, first: " [0123456789", peel: peelConsole},
+	{name: formatConsole, first: " [0123456789", signs: signLead | signBracket, peel: peelConsole},
 }
 
 func loggerFormat(name string) bool {

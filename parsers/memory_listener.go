@@ -12,6 +12,9 @@ import (
 // memoryWords are those of memmon, limitExceeded and httpok.
 var memoryWords = phrases("RSS of ", "Restarting ", "Failed to stop process ", " restarted the process named ", "emory", "MEMORY", "rss limit", "RSS limit", " is in RUNNING state, restarting")
 
+// limitWords are those of a limit of memory that limitExceeded knows.
+var limitWords = stems("limit", "threshold", "quota", "max memory")
+
 // parseMemoryListener knows their lines.
 func parseMemoryListener(c *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	s := strings.TrimRight(firstLine(text(body)), " ")
@@ -110,7 +113,7 @@ func limitExceeded(e *Envelope, s string, r *culprit.Record) bool {
 	if e.Facility == "kernel" || e.Process == "kernel" || len(s) > 512 {
 		return false
 	}
-	if !strings.Contains(s, "emory") && !strings.Contains(s, "MEMORY") && !strings.Contains(s, "rss limit") && !strings.Contains(s, "RSS limit") {
+	if !e.holds(s, limitWords) || !strings.Contains(s, "emory") && !strings.Contains(s, "MEMORY") && !strings.Contains(s, "rss limit") && !strings.Contains(s, "RSS limit") {
 		return false
 	}
 	limit := containsFold(s, "memory limit") || containsFold(s, "memory usage limit") || containsFold(s, "memory threshold") || containsFold(s, "memory quota") ||

@@ -10,9 +10,9 @@ import (
 // lines with a time in brackets and a quoted request (combined and what people
 // make of it), JSON objects, and fields with names (key=value, LTSV).
 var nginxAccessFormats = []*format{
-	{name: "nginx_access", peel: peelAccessText, exact: true, parse: parseAccessText},
+	{name: "nginx_access", signs: signBracket, peel: peelAccessText, exact: true, parse: parseAccessText},
 	{name: "nginx_access_json", first: "{", peel: peelAccessJSON, parse: parseAccessJSON},
-	{name: "nginx_access_fields", peel: peelAccessFields, parse: parseAccessFields},
+	{name: "nginx_access_fields", signs: signField, peel: peelAccessFields, parse: parseAccessFields},
 }
 
 // An access is what an access log says about one request; all of it aliases the
@@ -160,8 +160,8 @@ func clfStart(line []byte) int {
 // peelAccessText takes a line with [22/Nov/2026:08:21:36 +0100] and behind it a
 // quoted request and a status.
 func peelAccessText(c *clock, line []byte, e *Envelope) bool {
-	if len(line) < 40 || line[0] == '{' {
-		return false
+	if len(line) < 40 || line[0] == '{' || line[0] == '[' && isLetter(line[1]) && !isHex(line[1]) {
+		return false // a bracket at the start holds the time or an address
 	}
 	i := clfStart(line)
 	if i < 1 || i > 512 || !accessStart(line[:i-1]) {

@@ -12,9 +12,9 @@ import (
 var nginxErrorFormats = []*format{
 	{name: "nginx_error", first: "2", peel: peelNginxError, exact: true, parse: parseNginxError,
 		rules: nginxErrorRules},
-	{name: "nginx_untimed", first: "[012cnru", peel: peelNginxUntimed, parse: parseNginxError,
+	{name: "nginx_untimed", first: "[012cnru", signs: signColon, peel: peelNginxUntimed, parse: parseNginxError,
 		rules: nginxErrorRules},
-	{name: "nginx_stderr", first: "n", peel: peelNginxStderr, parse: parseNginxError},
+	{name: "nginx_stderr", first: "n", signs: signBracket, peel: peelNginxStderr, parse: parseNginxError},
 }
 
 var nginxErrorRules = []*rule{nginxCutRule, nginxStderrRule, nginxLuaRule, nginxWrapRule}

@@ -42,13 +42,12 @@ func parseTrace(c *clock, e *Envelope, body []byte, r *culprit.Record) bool {
 	if seen == nil {
 		return parseNode(c, e, body, r)
 	}
-	given := len(r.Attrs)
-	ok := parseNode(c, e, seen.keep(e, body, r), r)
-	e.looked = "" // it lies in what seen keeps
-	if ok {
-		seen.learn(r, given)
+	attrs, severity := len(r.Attrs), r.Severity
+	if !parseNode(c, e, body, r) {
+		return false
 	}
-	return ok
+	seen.learn(e, severity, body, r, attrs)
+	return true
 }
 
 // hasStack reports whether a call of JavaScript stands in a line behind the first.
@@ -331,10 +330,12 @@ func (x *nodeFailure) apply(c *clock, r *culprit.Record) {
 		a.AddInt("frames", int64(x.frames))
 	}
 	if x.hasTop {
-		a.AddValue("top_frame", culprit.FrameOf(x.top))
+		c.top = x.top
+		a.AddValue("top_frame", culprit.FrameOf(&c.top))
 	}
 	if x.hasApp {
-		a.AddValue("first_app_frame", culprit.FrameOf(x.app))
+		c.app = x.app
+		a.AddValue("first_app_frame", culprit.FrameOf(&c.app))
 	}
 	a.Add("thrown_at", x.thrownAt)
 	a.Add("node_version", x.version)
@@ -365,7 +366,9 @@ func (x *nodeFailure) apply(c *clock, r *culprit.Record) {
 		a.AddBool("from_promise", true)
 	}
 	c.parts = x.appendParts(c.parts[:0])
-	a.Add("fingerprint", hashParts(c.parts))
+	n := len(c.parts)
+	c.parts = appendID(c.parts, c.parts)
+	a.Add("fingerprint", text(c.parts[n:]))
 }
 
 // text returns the message as it is shown: with what the program wrote before

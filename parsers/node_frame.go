@@ -9,7 +9,12 @@ import (
 // indentOf returns how many columns of spaces and tabs a line begins with; a
 // tab counts as four, as JSON loggers replace the spaces of a trace.
 func indentOf(line string) (columns int, rest string) {
-	for i := range len(line) {
+	i := 0
+	for i < len(line) && line[i] == ' ' {
+		i++
+	}
+	columns = i
+	for ; i < len(line); i++ {
 		switch line[i] {
 		case ' ':
 			columns++
@@ -127,6 +132,9 @@ func frameSite(s string, indented bool) bool {
 		inner = s[i+2 : n-1]
 	}
 	line, col, path := placeOf(inner)
+	if col > 0 && path != "" { // nearly always
+		return true
+	}
 	return scriptPlace(inner, line, col, path, indented)
 }
 
@@ -304,17 +312,15 @@ func pastedSource(line string) string {
 // caretLine reports whether a line marks a place in the line before: spaces
 // and carets.
 func caretLine(line string) bool {
-	s := strings.TrimLeft(line, " \t")
-	s = strings.TrimRight(s, " \t")
+	_, s := indentOf(line)
 	if s == "" || s[0] != '^' {
 		return false
 	}
-	for i := range len(s) {
-		if s[i] != '^' {
-			return false
-		}
+	for s != "" && s[0] == '^' {
+		s = s[1:]
 	}
-	return true
+	_, rest := indentOf(s)
+	return rest == ""
 }
 
 // moreFrames reports whether a line stands for frames that were left out, or

@@ -280,6 +280,9 @@ func missingVariable(f *finding, found phraseSet, m string) bool {
 // variableIn returns the first word that looks like an environment variable:
 // capitals with an underscore.
 func variableIn(m string) string {
+	if strings.IndexByte(m, '_') < 0 {
+		return ""
+	}
 	for i := 0; i < len(m) && i < 2000; {
 		if c := m[i]; c < 'A' || c > 'Z' || i > 0 && isIdent(m[i-1]) {
 			i++

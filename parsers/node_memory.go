@@ -8,7 +8,7 @@ import (
 )
 
 // A program in a crash loop writes the very same trace each time it starts. So
-// the last traces of a stream are kept with what they mean.
+// the last traces of a stream that came twice are kept with what they mean.
 
 // maxSeen bounds the text of a trace that is kept.
 const maxSeen = 16 << 10
@@ -23,18 +23,20 @@ type traceMemory struct {
 // A seenTrace is the text of a record and what parseNode made of it. All that
 // its meaning depends on besides the text is kept with it.
 type seenTrace struct {
+	hash     uint64 // of the last text that came to this place
 	text     []byte
 	format   string
 	given    [2]culprit.Severity // of the envelope and of the record before it was read
 	handler  bool                // see exceptionContext
-	known    bool                // what follows is the meaning of text
+	known    bool                // what stands here is the meaning of text
 	kind     culprit.Kind
 	message  string
 	severity culprit.Severity
 	attrs    culprit.Attrs
 }
 
-// at returns the place of a body, nil for one that is too long.
+// at returns the place of a body, nil for one that is too long or comes for the
+// first time, as most errors never come again.
 func (m *traceMemory) at(body []byte) *seenTrace {
 	if len(body) > maxSeen {
 		return nil
@@ -42,7 +44,13 @@ func (m *traceMemory) at(body []byte) *seenTrace {
 	if m.slots == nil {
 		m.seed, m.slots = maphash.MakeSeed(), make([]seenTrace, 64)
 	}
-	return &m.slots[maphash.Bytes(m.seed, body)%uint64(len(m.slots))]
+	hash := maphash.Bytes(m.seed, body)
+	t := &m.slots[hash%uint64(len(m.slots))]
+	if t.hash != hash {
+		t.hash, t.known = hash, false
+		return nil
+	}
+	return t
 }
 
 // recall gives r the meaning of body if it is that of the place.
@@ -55,51 +63,13 @@ func (t *seenTrace) recall(e *Envelope, body []byte, r *culprit.Record) bool {
 	return true
 }
 
-// keep puts a body in the place of another and returns the copy: what is read
-// from it stays valid until the next.
-func (t *seenTrace) keep(e *Envelope, body []byte, r *culprit.Record) []byte {
+// learn puts a body that parseNode has read in the place of another, if it is an
+// error: r, which had so many attributes and that severity before.
+func (t *seenTrace) learn(e *Envelope, severity culprit.Severity, body []byte, r *culprit.Record, attrs int) {
+	if n := len(r.Attrs); n == attrs || r.Attrs[n-1].Key != "fingerprint" {
+		return
+	}
 	t.text = append(t.text[:0], body...)
-	t.format, t.given, t.handler, t.known = e.Format, [2]culprit.Severity{e.Severity, r.Severity}, exceptionContext(e), false
-	return t.text
-}
-
-// learn notes what the body means if it is an error: r, of whose attributes the
-// first given come from the envelope.
-func (t *seenTrace) learn(r *culprit.Record, given int) {
-	if n := len(r.Attrs); n == given || r.Attrs[n-1].Key != "fingerprint" {
-		return
-	}
-	t.known, t.kind, t.message, t.severity = true, r.Kind, r.Message, r.Severity
-	t.attrs = append(t.attrs[:0], r.Attrs[given:]...)
-}
-
-// maxSeenLine bounds the lines that are kept.
-const maxSeenLine = 256
-
-// A lineMemory holds lines that no format peels, of those that came while a
-// trace was open: what stands around the calls of a stack is the same each time,
-// too. Whether a format peels a line depends on nothing but the line and the
-// stream's options.
-type lineMemory struct {
-	seed  maphash.Seed
-	slots [][]byte
-}
-
-func (m *lineMemory) holds(line []byte) bool {
-	return m.slots != nil && len(line) > 0 && len(line) <= maxSeenLine && bytes.Equal(*m.at(line), line)
-}
-
-func (m *lineMemory) learn(line []byte) {
-	if len(line) > maxSeenLine {
-		return
-	}
-	if m.slots == nil {
-		m.seed, m.slots = maphash.MakeSeed(), make([][]byte, 64)
-	}
-	slot := m.at(line)
-	*slot = append((*slot)[:0], line...)
-}
-
-func (m *lineMemory) at(line []byte) *[]byte {
-	return &m.slots[maphash.Bytes(m.seed, line)%uint64(len(m.slots))]
+	t.format, t.given, t.handler, t.known = e.Format, [2]culprit.Severity{e.Severity, severity}, exceptionContext(e), true
+	t.kind, t.message, t.severity, t.attrs = r.Kind, own(r.Message), r.Severity, r.Attrs[attrs:].Clone()
 }

@@ -24,9 +24,9 @@ func property(rest string) (key, value string, ok bool) {
 	if i <= 0 || i > 40 || i+2 > len(rest) {
 		return "", "", false
 	}
-	key = strings.Trim(rest[:i], `'"[]`)
-	for k := range len(key) {
-		if !isIdent(key[k]) {
+	key = rest[:i]
+	if !nameWord(key) {
+		if key = strings.Trim(key, `'"[]`); key != "" && !nameWord(key) {
 			return "", "", false
 		}
 	}
@@ -218,9 +218,7 @@ func (p *errorProps) fromMessage(m string) {
 	before := strings.TrimRight(m[:at], " ")
 	rest := m[at+len(code):]
 	verb := before[strings.LastIndexByte(before, ' ')+1:]
-	if i := strings.LastIndexAny(verb, ":\n"); i >= 0 {
-		verb = verb[i+1:]
-	}
+	verb = verb[max(strings.LastIndexByte(verb, ':'), strings.LastIndexByte(verb, '\n'))+1:]
 	if systemCalls[verb] {
 		setOnce(&p.syscall, verb)
 	} else {

@@ -128,9 +128,10 @@ func parseWarning(c *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
 	r.Attrs.Add("error_code", code)
 	if x.frames > 0 {
 		r.Attrs.AddInt("frames", int64(x.frames))
-		r.Attrs.AddValue("top_frame", culprit.FrameOf(x.top))
+		c.top, c.app = x.top, x.app
+		r.Attrs.AddValue("top_frame", culprit.FrameOf(&c.top))
 		if x.hasApp {
-			r.Attrs.AddValue("first_app_frame", culprit.FrameOf(x.app))
+			r.Attrs.AddValue("first_app_frame", culprit.FrameOf(&c.app))
 		}
 	}
 	return true

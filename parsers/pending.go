@@ -176,9 +176,11 @@ func (s *Stream) join(p *pending, l *Line, body []byte) bool {
 // endsAt moves the end of p to that of a line.
 func (p *pending) endsAt(l *Line) {
 	p.end = l.End
-	n := len(p.start.Cursor)
-	p.cursors = append(p.cursors[:n], l.End.Cursor...)
-	p.end.Cursor = text(p.cursors[n:])
+	if l.End.Cursor != "" { // an entry of a journal
+		n := len(p.start.Cursor)
+		p.cursors = append(p.cursors[:n], l.End.Cursor...)
+		p.end.Cursor = text(p.cursors[n:])
+	}
 }
 
 func (p *pending) grow(raw, body []byte, m culprit.Mark, lines int) {

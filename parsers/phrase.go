@@ -2,6 +2,7 @@ package parsers
 
 import (
 	"encoding/binary"
+	"strings"
 	"unsafe"
 )
 
@@ -31,7 +32,7 @@ var lineWords phraseScan
 // stands; they are those that are rarest in text.
 type phraseScan struct {
 	seen [1 << 10]uint64 // a bit for each hash of which there is an entry
-	slot [1 << 10]uint16 // 1 + index of the first entry by the first bits of the hash, 0 if there is none
+	slot [1 << 12]uint16 // 1 + index of the first entry by the first bits of the hash, 0 if there is none
 	list []phraseEntry
 	sets int
 	all  phraseSet // counts as found in every text, for tests
@@ -46,9 +47,8 @@ type phraseEntry struct {
 	next uint16 // 1 + index of the next entry of the slot
 }
 
-// phraseHash takes the first three of four bytes, the lowest first, capitals as
-// small letters.
-func phraseHash(gram uint32) uint32 { return (gram | 0x202020) << 8 * 0x9e3779b1 >> 16 }
+// phraseHash takes the first three of four bytes, the lowest first.
+func phraseHash(gram uint32) uint32 { return gram << 8 * 0x9e3779b1 >> 16 }
 
 func (p *phraseScan) declare(list []string, fold bool) phraseSet {
 	set := phraseSet(1) << p.sets
@@ -70,24 +70,38 @@ func (p *phraseScan) add(s string, set phraseSet, fold bool) {
 			best, least = i, cost
 		}
 	}
-	for k := range 2 {
-		h := phraseHash(uint32(s[best+k]) | uint32(s[best+k+1])<<8 | uint32(s[best+k+2])<<16)
-		p.seen[h>>6] |= 1 << (h & 63)
-		slot := &p.slot[h>>6]
-		p.list = append(p.list, phraseEntry{text: s, at: best + k, hash: h, fold: fold, set: set, next: *slot})
-		*slot = uint16(len(p.list))
+	for at := best; at < best+2; at++ {
+		gram := uint32(s[at]) | uint32(s[at+1])<<8 | uint32(s[at+2])<<16
+		if !fold {
+			p.enter(gram, phraseEntry{text: s, at: at, set: set})
+			continue
+		}
+		for _, capitals := range [...]uint32{0, 0x20, 0x2000, 0x2020, 0x200000, 0x200020, 0x202000, 0x202020} {
+			if gram&capitals == capitals { // what is no letter has but one form, or is found in vain
+				p.enter(gram&^capitals, phraseEntry{text: s, at: at, fold: true, set: set})
+			}
+		}
 	}
+}
+
+func (p *phraseScan) enter(gram uint32, e phraseEntry) {
+	e.hash = phraseHash(gram)
+	p.seen[e.hash>>6] |= 1 << (e.hash & 63)
+	slot := &p.slot[e.hash>>4]
+	e.next = *slot
+	p.list = append(p.list, e)
+	*slot = uint16(len(p.list))
 }
 
 // letterCost says how common a byte is in the words of logs.
 func letterCost(c byte) int {
 	switch {
-	case c == ' ', c == 'e', c == 't', c == 'a', c == 'o', c == 'i', c == 'n', c == 's', c == 'r':
+	case strings.IndexByte(" etaoinsr./:(", c) >= 0: // of paths and calls, too
 		return 4
+	case strings.IndexByte("bfgkqvwxyz", c) >= 0, digit(c):
+		return 2
 	case c >= 'a' && c <= 'z':
 		return 3
-	case digit(c):
-		return 2
 	}
 	return 1
 }
@@ -98,21 +112,21 @@ func (p *phraseScan) scan(s string) phraseSet {
 	found := p.all
 	for i := 0; i+4 <= len(b); i += 2 {
 		if h := phraseHash(binary.LittleEndian.Uint32(b[i:])); p.seen[h>>6]>>(h&63)&1 != 0 {
-			found |= p.entered(h, s, i)
+			found = p.entered(h, s, i, found)
 		}
 	}
 	if n := len(b); n > 3 && n%2 == 1 {
-		found |= p.entered(phraseHash(binary.LittleEndian.Uint32(b[n-4:])>>8), s, n-3)
+		found = p.entered(phraseHash(binary.LittleEndian.Uint32(b[n-4:])>>8), s, n-3, found)
 	}
 	return found
 }
 
-// entered returns the sets of the phrases that are entered under h and stand in
-// s where i is the place of their three bytes.
-func (p *phraseScan) entered(h uint32, s string, i int) (found phraseSet) {
-	for k := p.slot[h>>6]; k != 0; {
+// entered adds to found the sets of the phrases that are entered under h and
+// stand in s where i is the place of their three bytes.
+func (p *phraseScan) entered(h uint32, s string, i int, found phraseSet) phraseSet {
+	for k := p.slot[h>>4]; k != 0; {
 		e := &p.list[k-1]
-		if from := i - e.at; e.hash == h && from >= 0 && from+len(e.text) <= len(s) {
+		if from := i - e.at; e.hash == h && e.set&^found != 0 && from >= 0 && from+len(e.text) <= len(s) {
 			// Many words share three letters: a look at the first byte saves the rest.
 			if s[from]|0x20 == e.text[0]|0x20 && (s[from:from+len(e.text)] == e.text || e.fold && hasFold(s[from:], e.text)) {
 				found |= e.set

@@ -1,6 +1,10 @@
 package parsers
 
-import "strings"
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
 // The lists that a stream works with, in the order in which they are tried.
 // They are set in init since parsers may parse what is inside of their bodies.
@@ -47,6 +51,11 @@ func init() {
 			enter(&transportsByFirst, f, f.first)
 		} else {
 			enter(&innerByFirst, f, f.first)
+		}
+	}
+	for b := range signsByFirst {
+		for _, f := range slices.Concat(transportsByFirst[b], innerByFirst[b]) {
+			signsByFirst[b] |= cmp.Or(f.signs, signAny)
 		}
 	}
 	for _, r := range rules {

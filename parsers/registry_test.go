@@ -46,7 +46,7 @@ func TestForcedFormat(t *testing.T) {
 		n := 0
 		s := NewStream(Options{Format: name})
 		emit := func(*culprit.Record) { n++ }
-		for no, line := range []string{"", "[", "2", "Error: x", "", "    at main (/srv/app.js:1:2)", ""} {
+		for no, line := range []string{"", "[", "2", ":22 Nov 2026 10:00:00 web-01 app: x", "Error: x", "", "    at main (/srv/app.js:1:2)", ""} {
 			s.Push(Line{Text: []byte(line), No: no + 1}, emit)
 		}
 		s.Close(emit)

@@ -66,7 +66,6 @@ type Stream struct {
 	cutNo int            // and its number
 	lines int            // lines so far
 	end   culprit.Position
-	plain lineMemory      // lines that no format peels
 	tally map[string]*int // records by format
 	count *int            // that of the record before
 	named string          // and its name
@@ -166,25 +165,26 @@ func (s *Stream) push(l *Line, emit func(*culprit.Record)) {
 			s.bound(emit)
 			return
 		}
-		if s.bare != nil {
-			plain = frame || len(line) == 0 || s.plain.holds(line)
-			if plain && s.joinPlain(l, line, emit) {
-				return
-			}
+		plain = frame && s.bare != nil || len(line) == 0 || s.forced == nil && s.access == nil && unpeeled(line)
+		if plain && s.bare != nil && s.joinPlain(l, line, emit) {
+			return
 		}
 	}
-	e.reset()
 	var f *format
-	if l.Entry != nil {
-		attrs, buf := e.Attrs, e.buf
+	switch {
+	case l.Entry != nil:
+		attrs, buf := e.Attrs[:0], e.buf[:0]
 		*e = *l.Entry
 		e.Attrs, e.buf = append(attrs, l.Entry.Attrs...), buf
 		e.Body = line
-	} else if frame || plain {
-		e.frame, e.plain, e.Body = frame, plain, line
-	} else if f = s.quick(line, e); f == nil {
-		s.peel(line, e)
-		e.learn = s.bare != nil && e.Format == ""
+	case plain:
+		e.reset()
+		e.plain, e.Body = true, line
+	default:
+		e.reset()
+		if f = s.quick(line, e); f == nil {
+			s.peel(line, e)
+		}
 	}
 	k := e.key()
 	if f != nil {
@@ -416,7 +416,7 @@ func (s *Stream) layer(line []byte, e *Envelope) bool {
 
 // inner takes the program's own envelope off the body of e.
 func (s *Stream) inner(e *Envelope) *format {
-	if len(e.Body) == 0 || e.frame || e.plain || e.Format != "" && isFrame(text(e.Body)) {
+	if len(e.Body) == 0 || e.plain || e.Format != "" && isFrame(text(e.Body)) {
 		return nil // no envelope looks like a call of a stack
 	}
 	outer, stamp, bare := e.Time, e.TimeText, e.Format == ""
@@ -425,9 +425,6 @@ func (s *Stream) inner(e *Envelope) *format {
 	f := s.program(e)
 	if f == nil {
 		e.Zoned = fixed
-		if e.learn {
-			s.plain.learn(e.Body)
-		}
 		return nil
 	}
 	e.Format = f.name

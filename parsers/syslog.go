@@ -10,7 +10,7 @@ import (
 // forms: a time, a host, a tag.
 var syslogFormats = []*format{
 	{name: "syslog5424", first: "<1", transport: true, peel: peelSyslog5424},
-	{name: "syslog", first: letterBytes + digitBytes + "<[ >", transport: true, indented: true, peel: peelSyslog},
+	{name: "syslog", first: letterBytes + digitBytes + "<[ >", signs: signLead | signTime | signBracket, transport: true, indented: true, peel: peelSyslog},
 }
 
 // peelSyslog takes

@@ -14,7 +14,7 @@ import (
 //	2026-11-22T10:00:01.123456Z 0 [Note] [MY-010] ready for connections             MySQL
 //	917:M 22 Nov 2026 10:00:01.123 * Ready to accept connections                    Redis
 //	[2026-11-22 10:00:01 +0000] [27186] [INFO] Starting gunicorn 20.1.0             gunicorn
-var timedFormat = &format{name: "timed", first: letterBytes + digitBytes + "[", peel: peelTimed}
+var timedFormat = &format{name: "timed", first: letterBytes + digitBytes + "[", signs: signLead | signTime | signBracket, peel: peelTimed}
 
 func peelTimed(c *clock, line []byte, e *Envelope) bool {
 	b := line

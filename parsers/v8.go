@@ -213,7 +213,7 @@ func parseV8(_ *clock, _ *Envelope, body []byte, r *culprit.Record) bool {
 	if frames > 0 {
 		r.Attrs.AddInt("native_frames", int64(frames))
 	}
-	r.Attrs.Add("fingerprint", hashParts(appendNormal(append([]byte(r.Kind), 0), reason)))
+	r.Attrs.Add("fingerprint", text(appendID(nil, appendNormal(append([]byte(r.Kind), 0), reason))))
 	return true
 }
 

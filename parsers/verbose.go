@@ -13,7 +13,7 @@ import (
 //	    PRIORITY=6
 //	    MESSAGE=first line
 //	            second line
-var verboseFormat = &format{name: "journal_verbose", first: letterBytes, peel: peelVerbose, parse: parseVerbose, rules: []*rule{verboseRule}}
+var verboseFormat = &format{name: "journal_verbose", first: letterBytes, signs: signBracket, peel: peelVerbose, parse: parseVerbose, rules: []*rule{verboseRule}}
 
 func peelVerbose(c *clock, line []byte, e *Envelope) bool {
 	n := len(line)

@@ -35,7 +35,7 @@ func parseComposite(typ culprit.ValueType, b []byte) culprit.Value {
 		if r.bad {
 			f = culprit.Frame{}
 		}
-		return culprit.FrameOf(f)
+		return culprit.FrameOf(&f)
 	}
 	list := make([]string, r.count())
 	for i := range list {

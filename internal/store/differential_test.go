@@ -279,7 +279,7 @@ func (w *world) record(source string, journal bool, number int, pos *int64, now 
 		case 5:
 			v = culprit.String(w.words[w.r.IntN(len(w.words)-1)])
 		case 6:
-			v = culprit.FrameOf(culprit.Frame{Function: "main", File: w.words[w.r.IntN(8)], Line: w.r.IntN(20), Column: 2})
+			v = culprit.FrameOf(&culprit.Frame{Function: "main", File: w.words[w.r.IntN(8)], Line: w.r.IntN(20), Column: 2})
 		default:
 			v = culprit.String(w.part(text))
 		}

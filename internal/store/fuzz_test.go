@@ -34,7 +34,7 @@ func sampleBlock(tb testing.TB) *builder {
 		r.Attrs.AddInt("errno", -111)
 		r.Attrs.AddBool("expected", true)
 		r.Attrs.AddValue("require_stack", culprit.Strings([]string{"a", "b"}))
-		r.Attrs.AddValue("top_frame", culprit.FrameOf(culprit.Frame{Function: "f", File: "x.js", Line: 3}))
+		r.Attrs.AddValue("top_frame", culprit.FrameOf(&culprit.Frame{Function: "f", File: "x.js", Line: 3}))
 		b.add(r, "shop", "127.0.0.1:3000")
 	}
 	return b

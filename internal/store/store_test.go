@@ -204,7 +204,7 @@ func TestRecordIsKept(t *testing.T) {
 		{Key: "error_code", Value: culprit.String("ECONNREFUSED")}, {Key: "port", Value: culprit.Int(5432)}, {Key: "errno", Value: culprit.Int(-111)},
 		{Key: "restarting", Value: culprit.Bool(true)}, {Key: "expected", Value: culprit.Bool(false)}, {Key: "empty", Value: culprit.String("")},
 		{Key: "require_stack", Value: culprit.Strings([]string{"/a.js", "/b,c.js", ""})}, {Key: "thrown_at", Value: culprit.String("not in the text")},
-		{Key: "top_frame", Value: culprit.FrameOf(culprit.Frame{Function: "TCP.x", File: "net.js", Line: 1, Column: 2, Async: true})},
+		{Key: "top_frame", Value: culprit.FrameOf(&culprit.Frame{Function: "TCP.x", File: "net.js", Line: 1, Column: 2, Async: true})},
 		{Key: "zero", Value: culprit.Int(0)}, {Key: "big", Value: culprit.Int(1<<63 - 1)},
 	}
 	bare := &culprit.Record{Source: "a", Text: []byte{}, Severity: culprit.SeverityNone}
