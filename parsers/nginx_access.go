@@ -160,8 +160,8 @@ func clfStart(line []byte) int {
 // peelAccessText takes a line with [22/Nov/2026:08:21:36 +0100] and behind it a
 // quoted request and a status.
 func peelAccessText(c *clock, line []byte, e *Envelope) bool {
-	if len(line) < 40 || line[0] == '{' || line[0] == '[' && isLetter(line[1]) && !isHex(line[1]) {
-		return false // a bracket at the start holds the time or an address
+	if len(line) < 40 || line[0] == ' ' || line[0] == '{' || line[0] == '[' && isLetter(line[1]) && !isHex(line[1]) {
+		return false // indentation is taken off before; a bracket at the start holds the time or an address
 	}
 	i := clfStart(line)
 	if i < 1 || i > 512 || !accessStart(line[:i-1]) {
