@@ -49,7 +49,7 @@ func phaseOf(r *culprit.Record) phase {
 }
 
 func (f *fields) phaseOf(k culprit.Kind) phase {
-	if strings.Contains(f.phase, "upgraded") {
+	if strings.HasPrefix(f.phase, "proxying upgraded") {
 		return phaseNone // a WebSocket that was idle or left: its request was answered long ago
 	}
 	switch k {
@@ -60,12 +60,12 @@ func (f *fields) phaseOf(k culprit.Kind) phase {
 		case 104, 54, 10054:
 			return phaseReset
 		case 111, 10061, 61:
-			if strings.Contains(f.upstream, "unix:") {
+			if f.bySocket() {
 				return phaseSocket
 			}
 			return phaseRefused
 		}
-		if strings.Contains(f.upstream, "unix:") || strings.Contains(f.connectAddr, "unix:") || f.errno == 13 {
+		if f.bySocket() || f.errno == 13 {
 			return phaseSocket
 		}
 		return phaseRefused
@@ -88,6 +88,11 @@ func (f *fields) phaseOf(k culprit.Kind) phase {
 		return phaseDNS
 	}
 	return phaseNone
+}
+
+// bySocket reports whether the upstream is a unix socket.
+func (f *fields) bySocket() bool {
+	return strings.HasPrefix(f.up, "unix:") || strings.HasPrefix(f.connectAddr, "unix:")
 }
 
 // id is an interned name; 0 is "".
@@ -325,6 +330,7 @@ func hash32(s string) uint32 {
 type fields struct {
 	client, method, path, host, server, upstream, list, upstreamStatus, finalStatus, took string
 	phase, connectAddr, connect, header                                                   string
+	up                                                                                    string // the address or group of upstream
 	status, errno                                                                         int64
 }
 
@@ -343,6 +349,7 @@ func (f *fields) read(a culprit.Attrs) {
 			f.server = a[i].Value.String()
 		case "upstream":
 			f.upstream = a[i].Value.String()
+			f.up = culprit.PassAddress(f.upstream)
 		case "upstream_list":
 			f.list = a[i].Value.String()
 		case "upstream_status":
@@ -387,7 +394,7 @@ func (t *traffic) addAccess(r *culprit.Record) {
 	up, shared := "", false
 	switch {
 	case f.upstream != "" && f.upstream != "-":
-		up = culprit.PassAddress(f.upstream)
+		up = f.up
 	case f.upstream == "-":
 		q.ours = true
 	}
@@ -569,7 +576,7 @@ func (t *traffic) addError(r *culprit.Record) {
 	if host == "" {
 		host = hostName(f.server)
 	}
-	e := errorLine{at: r.Time.UnixNano(), source: t.names.id(r.Source), host: t.names.id(host), up: t.names.id(culprit.PassAddress(f.upstream)), phase: ph}
+	e := errorLine{at: r.Time.UnixNano(), source: t.names.id(r.Source), host: t.names.id(host), up: t.names.id(f.up), phase: ph}
 	e.post = unsafe(f.method)
 	if ph == phaseSocket {
 		e.errno = int16(f.errno)

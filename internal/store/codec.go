@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"sync"
@@ -30,6 +31,7 @@ type compressor struct {
 	enc *zstd.Encoder
 	raw []byte // to be compressed
 	s2  []byte // compressed
+	out []byte // put together
 }
 
 func newCompressor() (*compressor, error) {
@@ -66,9 +68,9 @@ func (c *compressor) residue(d *residue) []byte {
 	c.raw = d.appendNumbers(c.raw[:0])
 	c.s2 = s2.Encode(c.s2[:cap(c.s2)], c.raw)
 	c.raw = d.appendLiterals(c.raw[:0])
-	dst := make([]byte, 0, 1+binary.MaxVarintLen32+len(c.s2)+len(c.raw)/2)
-	dst = binary.AppendUvarint(append(dst, codecResidue), uint64(len(c.s2)))
-	return c.enc.EncodeAll(c.raw, append(dst, c.s2...))
+	c.out = binary.AppendUvarint(append(c.out[:0], codecResidue), uint64(len(c.s2)))
+	c.out = c.enc.EncodeAll(c.raw, append(c.out, c.s2...))
+	return bytes.Clone(c.out)
 }
 
 // decoder is shared: DecodeAll is safe for concurrent use.

@@ -128,7 +128,7 @@ func (s *Store) begin(ctx context.Context) (*transaction, error) {
 		return nil, s.failed(fmt.Errorf("begin transaction: %w", err))
 	}
 	return &transaction{
-		s: s, ctx: context.WithoutCancel(ctx), tx: tx, now: s.opts.Now().UnixNano(),
+		s: s, ctx: context.WithoutCancel(ctx), tx: tx, now: s.opts.Now().UnixNano(), filters: s.filterRow,
 		block: s.nextID.block, event: s.nextID.event, stmts: map[string]*sql.Stmt{}, shapes: map[int64]int64{}, removed: map[int64]bool{},
 	}, nil
 }
@@ -346,6 +346,7 @@ func (t *transaction) finishFilters() error {
 		return fmt.Errorf("store filters: %w", err)
 	}
 	t.filters, t.count = t.filters[:0], 0
+	t.s.filterRow = t.filters
 	return nil
 }
 

@@ -102,6 +102,7 @@ type eventBatch struct {
 	last   [16]*pendingEvent // by key: the groups of a storm come in turns
 	recent int64             // latest second
 	buf    []byte
+	spare  [][]stormSecond // memory of groups that are done
 }
 
 func (e *eventBatch) reset() { e.byKey = map[uint64]*pendingEvent{} }
@@ -154,6 +155,9 @@ func (e *eventBatch) begin(kind *label, r *culprit.Record, m *row, service, upst
 		if r.Process != "" {
 			g.twin = twinOf(r)
 		}
+	}
+	if n := len(e.spare); kind.storm && n > 0 {
+		g.seconds, e.spare = e.spare[n-1], e.spare[:n-1]
 	}
 	e.list = append(e.list, g)
 	e.byKey[key] = g
@@ -306,6 +310,9 @@ func (t *transaction) putEvents(source int64, w *Writer) (records int, settle fu
 			// Records of the latest seconds may still come.
 			if g.id < 0 || g.time/1e9 < e.recent-stormSpan || len(kept) >= 1024 {
 				delete(e.byKey, g.key)
+				if g.seconds != nil && len(e.spare) < 64 {
+					e.spare = append(e.spare, g.seconds[:0])
+				}
 				continue
 			}
 			kept = append(kept, g)

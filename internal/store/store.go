@@ -67,20 +67,21 @@ type Store struct {
 	index   *index
 	full    atomic.Bool // the disk was full at the last commit
 
-	life     context.Context // ends with Close
-	end      context.CancelFunc
-	using    sync.RWMutex // held for reading by whoever reads, for writing by Close
-	changed  *broadcast   // after each commit
-	wake     chan struct{}
-	writers  map[*Writer]struct{}
-	writerMu sync.Mutex
-	closed   atomic.Bool
-	stmts    map[string]*sql.Stmt
-	nextID   struct{ block, event int64 }
-	shapes   map[int64]int64 // hash -> id of known shapes
-	unjoined map[int64]bool  // blocks that cannot be joined with others; of Upkeep
-	upkeep   sync.Mutex
-	onFollow func() // for tests: Follow has seen what was there
+	life      context.Context // ends with Close
+	end       context.CancelFunc
+	using     sync.RWMutex // held for reading by whoever reads, for writing by Close
+	changed   *broadcast   // after each commit
+	wake      chan struct{}
+	writers   map[*Writer]struct{}
+	writerMu  sync.Mutex
+	closed    atomic.Bool
+	stmts     map[string]*sql.Stmt
+	filterRow []byte // memory of transactions
+	nextID    struct{ block, event int64 }
+	shapes    map[int64]int64 // hash -> id of known shapes
+	unjoined  map[int64]bool  // blocks that cannot be joined with others; of Upkeep
+	upkeep    sync.Mutex
+	onFollow  func() // for tests: Follow has seen what was there
 }
 
 // Open opens the data folder, which is made if it is not there. It fails with
