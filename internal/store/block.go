@@ -231,7 +231,7 @@ func (b *block) decodeTemplate(r *reader) error {
 func (b *block) setText(stored []byte) error {
 	var err error
 	if len(stored) > 0 && stored[0] == codecResidue {
-		if err = b.residue.expand(stored[1:]); err != nil {
+		if err = b.residue.expand(stored); err != nil {
 			return err
 		}
 		b.text, err = b.residue.read(b.text[:0], b.rows, len(b.templates))

@@ -114,10 +114,11 @@ type extraText struct{ record, start, end int }
 
 // A counter counts the records by the values of one field.
 type counter struct {
-	field  string
-	values []valueCount
-	last   int
-	lookup map[string]int // once there are many values
+	field   string
+	values  []valueCount
+	last    int
+	lastInt int64          // the number that the last value is, 0 if it is none
+	lookup  map[string]int // once there are many values
 }
 
 type valueCount struct {
@@ -184,7 +185,7 @@ func (b *builder) reset() {
 	b.counted, b.ranges = b.counted[:0], b.ranges[:0]
 	clear(b.last.header[:])
 	clear(b.last.attrs)
-	b.last.attrs = append(b.last.attrs[:0], attrMemo{}, attrMemo{}, attrMemo{})
+	b.last.attrs = append(b.last.attrs[:0], attrMemo{span: -1}, attrMemo{span: -1}, attrMemo{span: -1})
 	b.last.at = b.last.at[:0]
 	b.last.time = 0
 	b.empty()
@@ -908,22 +909,30 @@ func (b *builder) count(c int, value string, record int) {
 	k := &b.counted[c]
 	if k.last < len(k.values) {
 		if v := &k.values[k.last]; v.raw == value {
-			if v.record != record {
-				v.n, v.record = v.n+1, record
-			}
+			v.count(record)
 			return
 		}
 	}
-	k.last = k.find(value)
-	v := &k.values[k.last]
-	if v.record != record {
-		v.n, v.record = v.n+1, record
-	}
+	k.last, k.lastInt = k.find(value), 0
+	k.values[k.last].count(record)
 }
 
 func (b *builder) countInt(c int, n int64, record int) {
+	k := &b.counted[c]
+	if k.last < len(k.values) && k.lastInt == n && n != 0 {
+		k.values[k.last].count(record)
+		return
+	}
 	b.digits = strconv.AppendInt(b.digits[:0], n, 10)
 	b.count(c, view(b.digits), record)
+	k.lastInt = n
+}
+
+// count counts a record that has the value, once.
+func (v *valueCount) count(record int) {
+	if v.record != record {
+		v.n, v.record = v.n+1, record
+	}
 }
 
 // zero prepares a counter for another block. The values are likely the same, unless
@@ -932,7 +941,7 @@ func (k *counter) zero() {
 	for i := range k.values {
 		v := &k.values[i]
 		if i >= maxValues || len(v.raw) > maxValue {
-			k.values, k.lookup = nil, nil
+			k.values, k.lookup, k.lastInt = nil, nil, 0
 			return
 		}
 		v.n, v.record = 0, -1
@@ -968,7 +977,7 @@ func (k *counter) find(value string) int {
 
 // spanOf returns the index of the range of a numeric field.
 func (b *builder) spanOf(m *attrMemo, field string) int {
-	if m.span >= 0 && m.span < len(b.ranges) && b.ranges[m.span].field == field {
+	if m.span >= 0 {
 		return m.span
 	}
 	for i := range b.ranges {
