@@ -66,7 +66,7 @@ func (t *traffic) outages() (all []*outage, retried []*lane) {
 		if l.nRetried > 0 {
 			retried = append(retried, l)
 		}
-		slices.SortStableFunc(l.failed, func(a, b failure) int { return cmp.Compare(a.at, b.at) })
+		inOrder(l.failed, func(a, b failure) int { return cmp.Compare(a.at, b.at) })
 		l.answered.sorted()
 		l.pulse.sorted()
 		for _, s := range l.byAddress {
@@ -86,6 +86,13 @@ func (t *traffic) outages() (all []*outage, retried []*lane) {
 	}
 	slices.SortStableFunc(all, func(a, b *outage) int { return a.start.Compare(b.start) })
 	return all, retried
+}
+
+// inOrder sorts what is nearly always sorted already.
+func inOrder[T any](list []T, compare func(a, b T) int) {
+	if !slices.IsSortedFunc(list, compare) {
+		slices.SortStableFunc(list, compare)
+	}
 }
 
 // ends reports whether an outage ends between two failures that follow each
@@ -128,7 +135,7 @@ func (t *traffic) lanes() []*lane {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(t.errors[a].at, t.errors[b].at) })
+	inOrder(order, func(a, b int) int { return cmp.Compare(t.errors[a].at, t.errors[b].at) })
 	served := map[int]bool{}
 	for _, ei := range order {
 		e := &t.errors[ei]
