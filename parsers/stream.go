@@ -157,7 +157,7 @@ func (s *Stream) push(l *Line, emit func(*culprit.Record)) {
 	} else if !printed {
 		line = s.visible(line, l.Mark)
 	}
-	frame, plain := false, false
+	var frame, plain bool
 	if l.Entry == nil {
 		var indent int
 		var opens bool
