@@ -45,6 +45,9 @@ var class = func() (t [256]uint8) {
 	return t
 }()
 
+// TokenByte reports whether a byte may belong to a token.
+func TokenByte(c byte) bool { return class[c] != 0 }
+
 // wordRune decodes the first rune of b and reports whether it belongs to a token.
 func wordRune(b []byte) (size int, ok bool) {
 	r, size := utf8.DecodeRune(b)

@@ -372,9 +372,9 @@ func (b *builder) add(r *culprit.Record, service, upstream string) {
 		b.loose, b.cuts = b.loose[:loose], b.cuts[:cuts]
 		b.eventHash = eventSeed
 		w = slotWriter{b: b, text: r.Text, record: record, base: w.base}
-		w.template(&h, r)
+		head := w.template(&h, r)
 		m.template = b.intern(b.scratch)
-		w.remember(s, r, m.template)
+		w.remember(s, r, m.template, b.scratch[head:])
 	}
 	m.looseEnd = len(b.loose)
 	b.rows = append(b.rows, m)
@@ -395,11 +395,13 @@ func (b *builder) appendHead(dst []byte, h *templateHead) []byte {
 	return dst
 }
 
-// template writes the template of a record into b.scratch.
-func (w *slotWriter) template(h *templateHead, r *culprit.Record) {
+// template writes the template of a record into b.scratch and returns where its
+// head ends.
+func (w *slotWriter) template(h *templateHead, r *culprit.Record) (head int) {
 	b := w.b
 	b.draft, b.foreign = b.draft[:0], false
 	b.scratch = b.appendHead(b.scratch[:0], h)
+	head = len(b.scratch)
 	w.string(&b.last.attrs[0], r.TimeText, false)
 	w.int(&b.last.attrs[1], int64(r.PID))
 	if r.PID != 0 {
@@ -418,6 +420,7 @@ func (w *slotWriter) template(h *templateHead, r *culprit.Record) {
 			k.uses = b.last.attrs[k.memo].uses()
 		}
 	}
+	return head
 }
 
 var newline = []byte{'\n'}
@@ -697,7 +700,7 @@ func (w *slotWriter) string(m *attrMemo, s string, index bool) {
 
 // cuts reports whether an end at i may lie within a token.
 func (w *slotWriter) cuts(i int) bool {
-	return i > 0 && i < len(w.text) && tokenByte(w.text[i-1]) && tokenByte(w.text[i])
+	return i > 0 && i < len(w.text) && query.TokenByte(w.text[i-1]) && query.TokenByte(w.text[i])
 }
 
 // int writes a slot: a decimal number of the text, which ends before the first
@@ -758,7 +761,7 @@ func (w *slotWriter) findNumber(from int, v int64) (start, end int) {
 // own, else 0.
 func (w *slotWriter) numberAt(start int, v int64) int {
 	t := w.text
-	if start >= len(t) || t[start] < '1' || t[start] > '9' || start > 0 && tokenByte(t[start-1]) {
+	if start >= len(t) || t[start] < '1' || t[start] > '9' || start > 0 && query.TokenByte(t[start-1]) {
 		return 0
 	}
 	n, i := int64(0), start
@@ -768,21 +771,11 @@ func (w *slotWriter) numberAt(start int, v int64) int {
 		}
 		n = n*10 + int64(t[i]-'0')
 	}
-	if n != v || i < len(t) && tokenByte(t[i]) {
+	if n != v || i < len(t) && query.TokenByte(t[i]) {
 		return 0
 	}
 	return i
 }
-
-// tokenByte reports whether c may belong to a token.
-func tokenByte(c byte) bool { return tokenBytes[c] }
-
-var tokenBytes = func() (t [256]bool) {
-	for c := range t {
-		t[c] = c >= 0x80 || c == '_' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-	}
-	return t
-}()
 
 // attr writes one attribute and counts it.
 func (w *slotWriter) attr(m *attrMemo, a *culprit.Attr) {

@@ -7,11 +7,9 @@ import (
 // blockVersion is the version of a block's columns; it is their first byte.
 const blockVersion = 1
 
-// Bounds of what is decoded. A block of one long record is the largest.
-const (
-	maxBlockText    = 16 << 20
-	maxBlockColumns = 16 << 20
-)
+// maxBlockText bounds in bytes what is decoded of a block: its text, or its columns.
+// A block of one long record is the largest.
+const maxBlockText = 16 << 20
 
 // appendColumns writes the columns of the rows from to to. The layout, numbers
 // being varints:

@@ -126,7 +126,7 @@ func (t *terms) repeat(record int32, m *model, start, from, to int, cuts []int32
 // part adds the tokens of text[from:to], unless a part of the record that was added
 // ends so: the path of a request stands in the address of its upstream too.
 func (t *terms) part(record int32, from, to int) {
-	for from < to && !tokenByte(t.raw[from]) {
+	for from < to && !query.TokenByte(t.raw[from]) {
 		from++
 	}
 	if from >= to {
@@ -134,7 +134,7 @@ func (t *terms) part(record int32, from, to int) {
 	}
 	text := t.raw[from:to]
 	for _, p := range t.parts {
-		if k := p.to - len(text); k >= p.from && (k == p.from || !tokenByte(t.raw[k-1])) && bytes.Equal(t.raw[k:p.to], text) {
+		if k := p.to - len(text); k >= p.from && (k == p.from || !query.TokenByte(t.raw[k-1])) && bytes.Equal(t.raw[k:p.to], text) {
 			return
 		}
 	}

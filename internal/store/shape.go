@@ -50,7 +50,7 @@ const (
 	useStorm
 )
 
-// maxShapes is the number of shapes that a block remembers.
+// maxShapes is the number of shapes that a builder remembers.
 const maxShapes = 256
 
 // shapeOf returns the shape that a record with this head and so many attributes may
@@ -154,16 +154,15 @@ func (m *attrMemo) uses() (uses uint8) {
 }
 
 // remember notes the shape of the record that template has just written, unless
-// it has a value that fits does not know.
-func (w *slotWriter) remember(s *shape, r *culprit.Record, template uint32) {
+// it has a value that fits does not know. Body is what follows the template's head.
+func (w *slotWriter) remember(s *shape, r *culprit.Record, template uint32, body []byte) {
 	b := w.b
 	if s == nil || len(b.draft) != 3+len(r.Attrs) {
 		return
 	}
 	s.template, s.written, s.foreign = template, true, b.foreign
 	s.slots = append(s.slots[:0], b.draft...)
-	head := len(b.appendHead(b.digits[:0], &s.head))
-	s.body = append(s.body[:0], b.scratch[head:]...)
+	s.body = append(s.body[:0], body...)
 }
 
 // templateOf returns the template of a record that has the shape.

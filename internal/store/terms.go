@@ -132,7 +132,7 @@ func numericPrefix(text []byte) int {
 		if c >= utf8.RuneSelf {
 			return 0 // it may end a token or belong to it
 		}
-		if tokenByte(c) {
+		if query.TokenByte(c) {
 			inToken = true
 			digit = digit || c >= '0' && c <= '9'
 			continue
@@ -302,7 +302,6 @@ func (t *terms) appendFields(b *builder) {
 				t.fields = binary.AppendUvarint(t.fields, uint64(v.n))
 			}
 		}
-		k.zero() // counted once
 	}
 }
 
